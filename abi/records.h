@@ -1,0 +1,223 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The records of the rings: 64 octets each, passed by value.
+ *
+ * Tables change by transaction: BEGIN, records in any order, COMMIT. A full transaction starts from nothing; a delta
+ * from the generation that is served, where a record replaces the one of its kind and index, and REMOVE takes one away.
+ * SLOTS of one pool must fill the whole table when the pool is new or the transaction is full. Indices are the control
+ * plane's and mean something within one generation only; what stays the same over generations is told by `key` (never 0)
+ * and, for backends, by address and encapsulation.
+ */
+#ifndef ABI_RECORDS_H
+#define ABI_RECORDS_H
+
+#include "abi/layout.h"
+
+enum abi_record_type {
+	ABI_BEGIN = 1,
+	ABI_COMMIT,
+	ABI_VIP,
+	ABI_SERVICE,
+	ABI_POOL,
+	ABI_BACKEND,
+	ABI_NEXTHOP,
+	ABI_SLOTS_PART,
+	ABI_REMOVE,
+	/* replies */
+	ABI_ACK = 64,
+	ABI_NAK,
+	/* events */
+	ABI_PORT_CHANGED = 128,
+	ABI_SETTLED,
+};
+
+enum abi_transaction { ABI_FULL = 0, ABI_DELTA = 1 };
+enum abi_affinity { ABI_AFFINITY_FLOW = 0, ABI_AFFINITY_TRACKED, ABI_AFFINITY_NONE };
+enum abi_hash_on { ABI_HASH_FLOW = 0, ABI_HASH_SOURCE };
+enum abi_encap { ABI_ENCAP_L2 = 0, ABI_ENCAP_IPIP, ABI_ENCAP_GUE, ABI_ENCAP_GRE };
+enum abi_dscp { ABI_DSCP_COPY = 0, ABI_DSCP_FIXED }; /* of the outer header */
+
+struct abi_begin {
+	uint16_t type;
+	uint16_t kind;	     /* enum abi_transaction */
+	uint32_t zero;
+	uint64_t generation; /* above the one served */
+	uint64_t base;	     /* delta: the generation that it changes; else 0 */
+	uint8_t zero2[40];
+};
+
+struct abi_commit {
+	uint16_t type;
+	uint16_t zero;
+	uint32_t records; /* between BEGIN and COMMIT */
+	uint64_t generation;
+	uint32_t crc; /* CRC-32C over those records */
+	uint8_t zero2[44];
+};
+
+struct abi_vip {
+	uint16_t type;
+	uint16_t index;	  /* < ABI_VIPS_MAX */
+	uint8_t len;	  /* prefix length */
+	uint8_t refuse;	  /* 1: answer what no service takes (RST, port unreachable); 0: drop it */
+	uint8_t zero[2];
+	uint64_t key;
+	struct addr addr; /* host bits zero */
+	uint8_t zero2[28];
+};
+
+struct abi_service {
+	uint16_t type;
+	uint16_t index; /* < ABI_SERVICES_MAX */
+	uint16_t vip;
+	uint16_t pool;
+	uint64_t key;
+	uint16_t port_first; /* host order; any port: 0..65535 */
+	uint16_t port_last;
+	uint8_t protocol; /* IPPROTO_TCP, IPPROTO_UDP, ...; 0: any protocol (then any port) */
+	uint8_t affinity; /* enum abi_affinity */
+	uint8_t hash_on;  /* enum abi_hash_on */
+	uint8_t zero[41];
+};
+
+struct abi_pool {
+	uint16_t type;
+	uint16_t index; /* < ABI_POOLS_MAX */
+	uint32_t window_s; /* how long a slot moves: mid-flow packets may still show their flow; 1..3600 */
+	uint64_t key;
+	uint64_t seed;	/* of the flow hash */
+	uint32_t idle_s; /* a flow that was silent for so long is forgotten; 1..36000 */
+	uint8_t zero[36];
+};
+
+struct abi_backend {
+	uint16_t type;
+	uint16_t index; /* < ABI_BACKENDS_MAX, over all pools. Present means alive: a dead one is not sent */
+	uint16_t pool;
+	uint16_t nexthop; /* or ABI_NEXTHOP_NONE: not resolved yet */
+	uint64_t key;
+	struct addr addr;
+	struct addr source; /* outer source (tunnels); its family equals addr's */
+	uint16_t gue_port;  /* host order; GUE's UDP destination */
+	uint8_t encap;	    /* enum abi_encap */
+	uint8_t dscp_mode;  /* enum abi_dscp */
+	uint8_t dscp;	    /* 0..63 when fixed */
+	uint8_t source_vary_bits; /* 0: fixed; n: the low n bits (at most 16) of the outer source vary with the flow */
+	uint8_t gue_checksum;	  /* 1: UDP checksum in GUE over IPv4 too (over IPv6 always) */
+	uint8_t zero[1];
+};
+
+struct abi_nexthop {
+	uint16_t type;
+	uint16_t index; /* < ABI_NEXTHOPS_MAX */
+	uint16_t port;	/* < n_ports */
+	uint16_t vlan;	/* 802.1Q tag to put on, 0: none */
+	uint16_t mtu;	/* octets of an IP packet on that way, 576..9216 */
+	uint8_t source_mac[6];
+	uint8_t destination_mac[6];
+	uint8_t zero[42];
+};
+
+enum { ABI_SLOTS_PER_PART = 28 };
+
+struct abi_slots_part {
+	uint16_t type;
+	uint16_t pool;
+	uint16_t first; /* slot of owner[0] */
+	uint16_t count; /* 1..ABI_SLOTS_PER_PART */
+	uint16_t owner[ABI_SLOTS_PER_PART]; /* backend index or ABI_OWNER_NONE */
+};
+
+struct abi_remove {
+	uint16_t type;
+	uint16_t index;
+	uint16_t of; /* enum abi_record_type: VIP, SERVICE, POOL, BACKEND or NEXTHOP; POOL takes its slots along */
+	uint8_t zero[58];
+};
+
+enum abi_nak_reason {
+	ABI_NAK_SEQUENCE = 1, /* BEGIN inside of a transaction, or a record outside of one */
+	ABI_NAK_GENERATION,   /* not above the served one, base not the served one, or COMMIT of another */
+	ABI_NAK_COUNT,	      /* COMMIT's record count differs */
+	ABI_NAK_CRC,
+	ABI_NAK_TYPE,	  /* unknown record type */
+	ABI_NAK_RANGE,	  /* a field is out of its range */
+	ABI_NAK_REFERENCE, /* names an index that isn't there */
+	ABI_NAK_DUPLICATE, /* the same prefix, key or service twice */
+	ABI_NAK_INCOMPLETE, /* a pool's slots are not all there */
+	ABI_NAK_MEMORY,
+};
+
+struct abi_ack {
+	uint16_t type;
+	uint16_t zero;
+	uint32_t build_us;   /* time from COMMIT to publication */
+	uint64_t generation; /* all workers serve it; the one before is freed */
+	uint64_t zero2;
+	uint32_t slots_moving; /* after this publication, over all pools */
+	uint32_t slots_settling;
+	uint8_t zero3[32];
+};
+
+struct abi_nak {
+	uint16_t type;
+	uint16_t reason;   /* enum abi_nak_reason */
+	uint32_t record;   /* the offending one, counted from 0 after BEGIN; UINT32_MAX: none in particular */
+	uint64_t generation;
+	char text[48]; /* for the log; terminated */
+};
+
+struct abi_port_changed {
+	uint16_t type;
+	uint16_t port;
+	uint8_t is_up;
+	uint8_t zero[59];
+};
+
+struct abi_settled { /* the last moving or settling slot of all pools became stable */
+	uint16_t type;
+	uint8_t zero[6];
+	uint64_t generation;
+	uint8_t zero2[48];
+};
+
+union abi_record {
+	uint16_t type;
+	uint8_t octets[64];
+	struct abi_begin begin;
+	struct abi_commit commit;
+	struct abi_vip vip;
+	struct abi_service service;
+	struct abi_pool pool;
+	struct abi_backend backend;
+	struct abi_nexthop nexthop;
+	struct abi_slots_part slots;
+	struct abi_remove remove;
+	struct abi_ack ack;
+	struct abi_nak nak;
+	struct abi_port_changed port_changed;
+	struct abi_settled settled;
+};
+
+#define ABI_ASSERT_RECORD(name) _Static_assert(sizeof(struct name) == 64, #name)
+ABI_ASSERT_RECORD(abi_begin);
+ABI_ASSERT_RECORD(abi_commit);
+ABI_ASSERT_RECORD(abi_vip);
+ABI_ASSERT_RECORD(abi_service);
+ABI_ASSERT_RECORD(abi_pool);
+ABI_ASSERT_RECORD(abi_backend);
+ABI_ASSERT_RECORD(abi_nexthop);
+ABI_ASSERT_RECORD(abi_slots_part);
+ABI_ASSERT_RECORD(abi_remove);
+ABI_ASSERT_RECORD(abi_ack);
+ABI_ASSERT_RECORD(abi_nak);
+ABI_ASSERT_RECORD(abi_port_changed);
+ABI_ASSERT_RECORD(abi_settled);
+_Static_assert(sizeof(union abi_record) == 64, "union abi_record");
+_Static_assert(offsetof(struct abi_vip, addr) == 16, "struct abi_vip");
+_Static_assert(offsetof(struct abi_service, port_first) == 16, "struct abi_service");
+_Static_assert(offsetof(struct abi_pool, idle_s) == 24, "struct abi_pool");
+_Static_assert(offsetof(struct abi_backend, gue_port) == 56, "struct abi_backend");
+_Static_assert(offsetof(struct abi_nak, text) == 16, "struct abi_nak");
+
+#endif

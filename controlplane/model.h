@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The configuration as checked values: what config.c makes of the YAML file, and what health, compile, announce and the
+ * control socket read. Plain data, one owner (main), replaced as a whole by a reload; nothing in it changes at run time.
+ * Every list is in the file's order. Names are unique within their list, 1..63 characters of [A-Za-z0-9._-].
+ */
+#ifndef CONTROLPLANE_MODEL_H
+#define CONTROLPLANE_MODEL_H
+
+#include "abi/records.h"
+#include "base/addr.h"
+#include "bgp/bgp.h"
+
+enum { MODEL_NAME_MAX = 64, MODEL_WEIGHT_MAX = 255, MODEL_CHECKS_MAX = 8 };
+
+enum model_hash { MODEL_HASH_STABLE = 0, MODEL_HASH_MAGLEV };
+enum model_check_kind { MODEL_CHECK_TCP = 0, MODEL_CHECK_HTTP, MODEL_CHECK_HTTPS, MODEL_CHECK_DNS, MODEL_CHECK_ICMP };
+enum model_announce { MODEL_ANNOUNCE_ALL = 0, MODEL_ANNOUNCE_ANY, MODEL_ANNOUNCE_ALWAYS, MODEL_ANNOUNCE_NEVER };
+
+struct model_check {
+	enum model_check_kind kind;
+	uint16_t port;	     /* host order; 0 for ICMP */
+	char path[256];	     /* http, https */
+	char host[256];	     /* http, https: Host header and TLS SNI; "": the backend's address */
+	uint16_t status_min; /* http, https: accepted range, 100..599 */
+	uint16_t status_max;
+	char match[128];     /* http, https: text that the body must hold; "": any */
+	bool tls_verify;     /* https */
+	char query[256];     /* dns: name */
+	uint16_t query_type; /* dns: A 1, AAAA 28, TXT 16, SOA 6, NS 2, ... */
+	uint8_t rcode;	     /* dns: expected */
+};
+
+/* A backend is up when all checks of its pool pass. */
+struct model_health {
+	uint32_t interval_ms; /* 100..3600000 */
+	uint32_t timeout_ms;  /* 10..interval_ms */
+	uint8_t rise;	      /* 1..100: passes in a row to be up */
+	uint8_t fall;	      /* 1..100: failures in a row to be down */
+	uint8_t jitter_percent; /* 0..50 of the interval */
+	uint8_t hold_flaps;	/* this many changes to down within hold_window_s hold the backend down; 0: never */
+	uint32_t hold_window_s;
+	uint32_t hold_s;	/* held down for this long */
+	unsigned n_checks;	/* 0: always up */
+	struct model_check checks[MODEL_CHECKS_MAX];
+};
+
+struct model_backend {
+	char name[MODEL_NAME_MAX];
+	struct addr addr;
+	uint8_t weight; /* 0..MODEL_WEIGHT_MAX; 0: no new flows */
+};
+
+struct model_pool {
+	char name[MODEL_NAME_MAX];
+	enum model_hash hash;
+	uint64_t seed;	       /* from the file, or of the pool's name: equal on every node */
+	uint32_t window_s;     /* abi_pool */
+	uint32_t idle_s;
+	enum abi_encap encap;
+	uint16_t gue_port;
+	bool gue_checksum;
+	enum abi_dscp dscp_mode;
+	uint8_t dscp;
+	uint8_t source_vary_bits;
+	uint32_t min_healthy;  /* fewer backends up than this: the pool can't serve; at least 1 */
+	uint8_t min_weight_percent; /* nor with less than this share of the weight up; 0: any */
+	bool fail_open;	       /* when none is up: use all rather than none */
+	struct model_health health;
+	unsigned n_backends;
+	struct model_backend *backends;
+};
+
+struct model_vip {
+	char name[MODEL_NAME_MAX];
+	struct prefix prefix;
+	bool refuse;
+	enum model_announce announce; /* while all (any) of its services can be served */
+};
+
+struct model_service {
+	char name[MODEL_NAME_MAX];
+	unsigned vip;  /* index in vips */
+	unsigned pool; /* index in pools */
+	uint8_t protocol; /* IPPROTO_TCP, IPPROTO_UDP; 0: any */
+	uint16_t port_first;
+	uint16_t port_last;
+	enum abi_affinity affinity;
+	enum abi_hash_on hash_on;
+};
+
+struct model {
+	char node_name[MODEL_NAME_MAX];
+	char dataplane_socket[108];
+	char control_socket[108];
+	char http_listen[64]; /* "address:port" of /metrics and the status page; "": none */
+	struct addr source_v4; /* outer source of tunnels; ADDR_NONE: no such tunnels */
+	struct addr source_v6;
+	unsigned n_peers;
+	struct bgp_config *peers;
+	unsigned n_vips;
+	struct model_vip *vips;
+	unsigned n_pools;
+	struct model_pool *pools;
+	unsigned n_services;
+	struct model_service *services;
+};
+
+void model_free(struct model *model); /* NULL is fine */
+
+#endif

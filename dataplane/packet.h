@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The packet vector: what the stages of the pipeline pass along. A stage reads what earlier stages found and writes what
+ * it finds; a packet is settled by a verdict, and later stages leave settled packets alone. Owned by one worker.
+ *
+ * Offsets count from rte_pktmbuf_mtod(mbuf, ...). Headers up to and including the L4 header (of the quotation, for an
+ * ICMP error) are contiguous in the first segment: parse sees to it.
+ */
+#ifndef DATAPLANE_PACKET_H
+#define DATAPLANE_PACKET_H
+
+#include <rte_mbuf.h>
+
+#include "abi/counters.h"
+#include "abi/layout.h"
+
+enum {
+	BURST_MAX = 256,
+	SERVICE_NONE = 0xffff,
+	BACKEND_NONE = ABI_OWNER_NONE,
+};
+
+enum packet_flag {
+	PACKET_V6 = 1 << 0,
+	PACKET_FRAGMENT = 1 << 1,	/* any fragment of a datagram */
+	PACKET_FRAGMENT_LATER = 1 << 2, /* not the first: ports come from the fragment table */
+	PACKET_OPENS = 1 << 3,		/* opens a flow: TCP SYN without ACK, QUIC Initial */
+	PACKET_ICMP_ERROR = 1 << 4,	/* the flow is the one that the error quotes */
+	PACKET_ECHO = 1 << 5,		/* ICMP or ICMPv6 echo request */
+	PACKET_HAS_PORTS = 1 << 6,	/* src_port and dst_port hold */
+	PACKET_DONT_FRAGMENT = 1 << 7,	/* IPv4 DF; IPv6 always */
+};
+
+/* 48 octets. "Source" is the client's side of the flow even in an ICMP error, where it comes from the quotation. */
+struct packet {
+	struct rte_mbuf *mbuf;
+	uint64_t flow;	     /* flow hash; steer writes it */
+	uint16_t src_port;   /* host order */
+	uint16_t dst_port;   /* host order */
+	uint16_t l3_at;	     /* offset of the IP header */
+	uint16_t l4_at;	     /* offset of the L4 header */
+	uint16_t src_at;     /* offset of the flow's client address, 4 or 16 octets */
+	uint16_t dst_at;     /* offset of the flow's VIP address */
+	uint16_t ip_len;     /* octets of the IP packet, as its header says and the frame holds */
+	uint16_t fragment_at; /* octets of payload before this fragment */
+	uint16_t service;    /* index in the snapshot; classify writes it */
+	uint16_t backend;    /* index in the snapshot; steer writes it */
+	uint16_t tx_port;    /* encap writes it; answers go out by rx_port */
+	uint16_t rx_port;
+	uint8_t protocol;    /* of the flow: IPPROTO_* (in an ICMP error: the quoted one) */
+	uint8_t flags;	     /* enum packet_flag */
+	uint8_t verdict;     /* enum abi_verdict */
+	uint8_t vip;	     /* 1: the destination is a VIP, service or not (classify) */
+};
+
+struct burst {
+	uint64_t now_tsc; /* read once for the burst */
+	uint32_t now_s;	  /* seconds since the dataplane's start; a flow table entry keeps the low 16 bits */
+	uint16_t n;
+	struct packet packets[BURST_MAX];
+};
+
+static inline uint8_t *
+packet_at(const struct packet *p, uint16_t offset)
+{
+	return rte_pktmbuf_mtod_offset(p->mbuf, uint8_t *, offset);
+}
+
+static inline bool
+packet_is_open(const struct packet *p)
+{
+	return p->verdict == VERDICT_OPEN;
+}
+
+#endif
