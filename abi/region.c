@@ -175,7 +175,7 @@ counters_layout(unsigned n_workers, size_t *size)
 int
 region_counters_new(struct region_counters *counters, unsigned n_workers)
 {
-	struct region_counters c = {.memfd = -1};
+	struct region_counters c = {.memfd = -1, .n_workers = n_workers};
 	struct abi_counters_header layout = counters_layout(n_workers, &c.size);
 	int err = memfd_new("nearcast-counters", c.size, &c.memfd);
 
@@ -196,7 +196,7 @@ region_counters_new(struct region_counters *counters, unsigned n_workers)
 static bool
 layout_equal(const struct abi_counters_header *a, const struct abi_counters_header *b)
 {
-	return a->magic == b->magic && a->version == b->version && a->ports_at == b->ports_at &&
+	return a->magic == b->magic && a->version == b->version && a->n_workers == b->n_workers && a->ports_at == b->ports_at &&
 	       a->services_at == b->services_at && a->backends_at == b->backends_at && a->workers_at == b->workers_at &&
 	       a->worker_stride == b->worker_stride && a->worker_services_at == b->worker_services_at &&
 	       a->worker_backends_at == b->worker_backends_at;
@@ -220,7 +220,8 @@ region_counters_map(struct region_counters *counters, int memfd)
 		return err;
 	shared = c.base;
 	expected = counters_layout(shared->n_workers <= ABI_WORKERS_MAX ? shared->n_workers : 0, &size);
-	if (shared->n_workers != expected.n_workers || !layout_equal(shared, &expected) || size != c.size) {
+	c.n_workers = expected.n_workers;
+	if (c.n_workers == 0 || !layout_equal(shared, &expected) || size != c.size) {
 		munmap(c.base, c.size);
 		return -EPROTO;
 	}

@@ -24,6 +24,7 @@ struct region_counters {
 	void *base;
 	size_t size;
 	int memfd;
+	unsigned n_workers; /* private copy: the header's could change under a reader */
 };
 
 /* Dataplane: new memfd, eventfds and zeroed rings. */

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The control socket: a Unix stream socket that speaks JSON-RPC 2.0, one object a line, requests and results alike.
+ *
+ *   {"jsonrpc":"2.0","id":1,"method":"backend.drain","params":{"backend":"web/s1"}}
+ *   {"jsonrpc":"2.0","id":1,"result":{"backend":"web/s1","drained":true}}
+ *   {"jsonrpc":"2.0","id":1,"error":{"code":1,"message":"..."}}
+ *
+ * method          params                    result
+ * status          -                         {node, version, uptime_s, generation, dataplane {connected, generation,
+ *                                            workers}, config {file, loaded_s, error}, slots {moving, settling}, flows,
+ *                                            draining}
+ * services        -                         [{name, vip, protocol, port, pool, packets, bytes, openings, dropped,
+ *                                            announced}]
+ * backends        -                         [{pool, name, address, weight, share_percent, health, reason, admin,
+ *                                            packets, bytes, openings}]
+ * vips            -                         [{name, prefix, state, reason}]
+ * bgp             -                         [{peer, address, as, state, since_s, hold_s, advertised, updates_sent,
+ *                                            flaps, last_error}]
+ * workers         -                         [{worker, heartbeat_ms, every counter of ABI_WORKER_COUNTERS}]
+ * drops           -                         [{reason, packets, text}]
+ * reload          -                         {generation}
+ * backend.drain   {backend: "POOL/NAME"}    {backend, drained}; backend.undrain alike
+ * node.drain      -                         {draining}; node.undrain alike
+ * wait            {for, timeout_s}          {met}: for: dataplane, generation, settled, established, announced, drained
+ */
+#ifndef ABI_CONTROL_H
+#define ABI_CONTROL_H
+
+enum {
+	CONTROL_LINE_MAX = 1 << 20, /* octets of a request, newline included */
+	CONTROL_CLIENTS_MAX = 64,
+};
+
+enum control_code {
+	CONTROL_REFUSED = 1, /* understood, but it can't be done: the message says why */
+	CONTROL_PARSE_ERROR = -32700, /* JSON-RPC 2.0, 5.1 */
+	CONTROL_INVALID_REQUEST = -32600,
+	CONTROL_NO_METHOD = -32601,
+	CONTROL_INVALID_PARAMS = -32602,
+	CONTROL_INTERNAL = -32603,
+};
+
+#endif
