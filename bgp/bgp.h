@@ -28,6 +28,7 @@ struct bgp_config {
 	uint32_t router_id;	/* host order */
 	uint16_t hold_s;	/* 0 or 3..65535; proposed in OPEN */
 	uint16_t reconnect_s;	/* ConnectRetryTime, 1..3600, jittered (RFC 4271 10) */
+	uint16_t graceful_restart_s; /* RFC 4724: the peer keeps our routes for so long when the session is lost; 0: not at all */
 	struct addr next_hop_v4; /* ADDR_NONE: the session's own address when the family fits, else the family is not announced */
 	struct addr next_hop_v6;
 };

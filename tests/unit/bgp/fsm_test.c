@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Two cores that talk to each other through memory; the clock is a number. */
+#include <criterion/criterion.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "bgp/fsm.h"
+
+struct side {
+	struct bgp_config config;
+	struct rib_out *rib;
+	struct fsm fsm;
+};
+
+static struct side a, b;
+static uint64_t now_ns;
+
+static void
+side_init(struct side *side, uint32_t local_as, uint32_t peer_as, uint32_t id)
+{
+	side->config = (struct bgp_config){.local_as = local_as, .peer_as = peer_as, .router_id = id, .hold_s = 9,
+					   .reconnect_s = 2};
+	side->rib = rib_out_new();
+	fsm_init(&side->fsm, &side->config, side->rib, id);
+	fsm_start(&side->fsm, now_ns);
+}
+
+static void
+setup(void)
+{
+	now_ns = CLOCK_NS_PER_S;
+	side_init(&a, 65001, 4200000000, 1);
+	side_init(&b, 4200000000, 65001, 2);
+}
+
+static void
+teardown(void)
+{
+	rib_out_free(a.rib);
+	rib_out_free(b.rib);
+}
+
+static size_t
+carry(struct side *from, struct side *to)
+{
+	size_t used = fsm_input(&to->fsm, now_ns, from->fsm.out + from->fsm.out_at, from->fsm.out_len);
+
+	fsm_taken(&from->fsm, used);
+	return used;
+}
+
+static void
+talk(void)
+{
+	while (carry(&a, &b) + carry(&b, &a) > 0)
+		;
+}
+
+static void
+join(void)
+{
+	struct addr local;
+
+	cr_assert_eq(addr_parse("10.77.8.1", &local), 0);
+	fsm_connected(&a.fsm, now_ns, &local);
+	fsm_connected(&b.fsm, now_ns, &local);
+	talk();
+}
+
+TestSuite(fsm, .init = setup, .fini = teardown);
+
+Test(fsm, establishes_and_announces)
+{
+	struct prefix prefix;
+
+	cr_assert_eq(prefix_parse("10.99.0.1", &prefix), 0);
+	cr_assert_eq(rib_out_announce(a.rib, &prefix), 0);
+	join();
+	cr_expect_eq(a.fsm.status.state, BGP_ESTABLISHED);
+	cr_expect_eq(b.fsm.status.state, BGP_ESTABLISHED);
+	cr_expect_eq(a.fsm.status.advertised, 1);
+	cr_expect_eq(a.fsm.status.updates_sent, 3); /* the prefix and a marker for each family */
+	cr_expect_eq(a.fsm.status.hold_s, 9);
+}
+
+Test(fsm, stays_up_while_keepalives_flow_and_expires_without)
+{
+	join();
+	for (int i = 0; i < 600; i++) {
+		now_ns += CLOCK_NS_PER_S / 10;
+		fsm_tick(&a.fsm, now_ns);
+		fsm_tick(&b.fsm, now_ns);
+		talk();
+	}
+	cr_expect_eq(a.fsm.status.state, BGP_ESTABLISHED);
+	now_ns += 10 * CLOCK_NS_PER_S;
+	fsm_tick(&a.fsm, now_ns);
+	cr_expect_eq(a.fsm.status.state, BGP_IDLE);
+	cr_expect_eq(a.fsm.status.last_error.code, BGP_ERROR_HOLD);
+	cr_expect_eq(a.fsm.status.flaps, 1);
+	carry(&a, &b);
+	cr_expect_eq(b.fsm.status.last_error.code, BGP_ERROR_HOLD);
+	cr_expect_not(b.fsm.status.last_error_ours);
+	cr_expect_neq(fsm_deadline_ns(&a.fsm), UINT64_MAX, "it tries again");
+}
+
+Test(fsm, refuses_the_wrong_as)
+{
+	a.config.peer_as = 65009;
+	join();
+	cr_expect_eq(a.fsm.status.last_error.code, BGP_ERROR_OPEN);
+	cr_expect_eq(a.fsm.status.last_error.subcode, BGP_OPEN_PEER_AS);
+	cr_expect_eq(b.fsm.status.state, BGP_IDLE);
+}
+
+Test(fsm, stops_with_cease)
+{
+	join();
+	fsm_stop(&a.fsm, now_ns);
+	carry(&a, &b);
+	cr_expect_eq(b.fsm.status.last_error.code, BGP_ERROR_CEASE);
+	cr_expect_eq(b.fsm.status.last_error.subcode, BGP_CEASE_SHUTDOWN);
+	cr_expect_eq(fsm_deadline_ns(&a.fsm), UINT64_MAX, "it stays stopped");
+}
+
+Test(fsm, answers_a_message_out_of_place_with_the_states_subcode)
+{
+	struct addr local = {0};
+	uint8_t message[BGP_MESSAGE_MAX];
+
+	fsm_connected(&a.fsm, now_ns, &local);
+	fsm_input(&a.fsm, now_ns, message, bgp_keepalive_encode(message));
+	cr_expect_eq(a.fsm.status.last_error.code, BGP_ERROR_FSM);
+	cr_expect_eq(a.fsm.status.last_error.subcode, BGP_FSM_OPEN_SENT);
+}
+
+Test(fsm, sends_a_family_again_on_request)
+{
+	struct prefix prefix;
+	uint8_t message[BGP_MESSAGE_MAX];
+
+	cr_assert_eq(prefix_parse("10.99.0.1", &prefix), 0);
+	cr_assert_eq(rib_out_announce(a.rib, &prefix), 0);
+	join();
+	fsm_input(&a.fsm, now_ns, message, bgp_route_refresh_encode(BGP_V4, message));
+	cr_expect_eq(a.fsm.status.updates_sent, 4);
+}
+
+Test(fsm, keeps_the_connection_of_the_higher_identifier)
+{
+	struct bgp_open open = {.id = 5};
+	struct bgp_config config = {.router_id = 6};
+
+	cr_expect(fsm_ours_stays(&config, &open));
+	config.router_id = 4;
+	cr_expect_not(fsm_ours_stays(&config, &open));
+	join();
+	fsm_collision(&a.fsm, now_ns);
+	cr_expect_eq(a.fsm.status.last_error.subcode, BGP_CEASE_COLLISION);
+}
