@@ -31,6 +31,9 @@ enum packet_flag {
 	PACKET_DONT_FRAGMENT = 1 << 7,	/* IPv4 DF; IPv6 always */
 };
 
+/* What the icmp stage owes the sender of an open packet. */
+enum packet_need { NEED_NONE = 0, NEED_TOO_BIG };
+
 /* 48 octets. "Source" is the client's side of the flow even in an ICMP error, where it comes from the quotation. */
 struct packet {
 	struct rte_mbuf *mbuf;
@@ -42,7 +45,11 @@ struct packet {
 	uint16_t src_at;     /* offset of the flow's client address, 4 or 16 octets */
 	uint16_t dst_at;     /* offset of the flow's VIP address */
 	uint16_t ip_len;     /* octets of the IP packet, as its header says and the frame holds */
-	uint16_t fragment_at; /* octets of payload before this fragment */
+	union {
+		uint16_t fragment_at; /* octets of payload before this fragment; up to steer */
+		uint16_t mtu; /* with NEED_TOO_BIG: the largest IP packet that fits; encap writes it */
+	};
+	uint16_t identification_at; /* fragments: offset of the datagram's identification, 2 octets in IPv4, 4 in IPv6 */
 	uint16_t service;    /* index in the snapshot; classify writes it */
 	uint16_t backend;    /* index in the snapshot; steer writes it */
 	uint16_t tx_port;    /* encap writes it; answers go out by rx_port */
@@ -50,8 +57,12 @@ struct packet {
 	uint8_t protocol;    /* of the flow: IPPROTO_* (in an ICMP error: the quoted one) */
 	uint8_t flags;	     /* enum packet_flag */
 	uint8_t verdict;     /* enum abi_verdict */
-	uint8_t vip;	     /* 1: the destination is a VIP, service or not (classify) */
+	uint8_t vip;	     /* classify: 1: the destination is a VIP, service or not; 2: it refuses what no service takes */
+	uint8_t error;	     /* enum abi_verdict: what parse found wrong; the verdict if the packet is for a VIP, else
+			      * the kernel gets the packet as it came */
+	uint8_t need;	     /* enum packet_need; encap writes it */
 };
+_Static_assert(sizeof(struct packet) == 48, "struct packet");
 
 struct burst {
 	uint64_t now_tsc; /* read once for the burst */

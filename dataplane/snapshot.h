@@ -17,6 +17,7 @@ struct snapshot {
 	uint64_t generation;
 	struct classify_table *classify;  /* VIPs and services → service index */
 	struct steer_service *services;	  /* [ABI_SERVICES_MAX], by service index */
+	uint8_t *alive;			  /* [ABI_BACKENDS_MAX + 1], targets' is_alive packed for steer; last: 0 */
 	struct encap_target *targets;	  /* [ABI_BACKENDS_MAX + 1], by backend index; the last stays not alive */
 };
 

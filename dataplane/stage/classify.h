@@ -1,12 +1,21 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Contract only (the owner of the stage completes this file). */
+/*
+ * Classify: which VIP a packet is for, and which service. Two passes, for fragments get their ports in between.
+ *
+ * VIPs: one open-addressing table for all, keyed by (family, length, masked address), probed once for each prefix
+ * length in use, the longest first: commonly that is one length, one cache line. Services: those of one port and
+ * protocol in a hash; the others of a VIP in a short list, the narrowest first. Both tables are at most a quarter full,
+ * and what is in them comes from the configuration: traffic can't lengthen a probe.
+ */
 #ifndef DATAPLANE_STAGE_CLASSIFY_H
 #define DATAPLANE_STAGE_CLASSIFY_H
 
-#include "abi/records.h"
-#include "dataplane/packet.h"
+#include <endian.h>
+#include <string.h>
 
-struct classify_table; /* immutable after classify_table_new */
+#include "abi/records.h"
+#include "base/flowhash.h"
+#include "dataplane/packet.h"
 
 /* A service as classify needs it. Range first..last of ports, host order; protocol 0 takes any protocol. */
 struct classify_rule {
@@ -26,5 +35,216 @@ struct classify_vip {
 struct classify_table *classify_table_new(const struct classify_vip *vips, unsigned n_vips,
 					  const struct classify_rule *rules, unsigned n_rules);
 void classify_table_free(struct classify_table *table);
+
+enum {
+	CLASSIFY_VIP_NONE = 0xffff,
+	CLASSIFY_LENGTHS_MAX = 129, /* 0..128 */
+};
+
+/* An address as two numbers in host order; IPv4 is the top half of `high`. */
+struct classify_key {
+	uint64_t high;
+	uint64_t low;
+};
+
+struct classify_cell {
+	struct classify_key key; /* masked */
+	uint16_t vip;		 /* CLASSIFY_VIP_NONE: the cell is empty */
+	uint8_t is_v6;
+	uint8_t len;
+	uint8_t zero[12];
+};
+_Static_assert(sizeof(struct classify_cell) == 32, "struct classify_cell: two a cache line");
+
+struct classify_length {
+	struct classify_key mask;
+	uint8_t len;
+};
+
+/* One family's prefix lengths in use, the longest first. */
+struct classify_family {
+	unsigned n;
+	struct classify_length lengths[CLASSIFY_LENGTHS_MAX];
+};
+
+struct classify_range {
+	uint16_t port_first;
+	uint16_t port_last;
+	uint16_t service;
+	uint8_t protocol; /* 0: any */
+};
+
+/* Where a VIP's ranges are. */
+struct classify_vip_rules {
+	uint32_t first;
+	uint32_t n;
+	bool refuse;
+};
+
+/* Immutable after classify_table_new. */
+struct classify_table {
+	struct classify_family families[2]; /* by is_v6 */
+	uint32_t vip_mask;		    /* cells - 1 */
+	uint32_t port_mask;
+	struct classify_cell *vips;
+	uint64_t *ports; /* classify_port_key() | service; 0: empty */
+	struct classify_range *ranges;
+	struct classify_vip_rules *rules; /* by VIP index */
+};
+
+static inline struct classify_key
+classify_key(bool is_v6, const uint8_t *octets)
+{
+	struct classify_key key = {0};
+	uint32_t v4;
+
+	if (is_v6) {
+		memcpy(&key, octets, sizeof(key));
+		key.high = be64toh(key.high);
+		key.low = be64toh(key.low);
+	} else {
+		memcpy(&v4, octets, sizeof(v4));
+		key.high = (uint64_t)be32toh(v4) << 32;
+	}
+	return key;
+}
+
+static inline uint32_t
+classify_vip_hash(struct classify_key key, bool is_v6, uint8_t len)
+{
+	return (uint32_t)flowhash_mum(key.high ^ FLOWHASH_K0 ^ len, key.low ^ FLOWHASH_K1 ^ (uint64_t)is_v6 << 8);
+}
+
+/* The bit at the top tells a used cell from an empty one; the low 16 are the service's. */
+static inline uint64_t
+classify_port_key(uint16_t vip, uint8_t protocol, uint16_t port)
+{
+	return UINT64_C(1) << 63 | (uint64_t)vip << 40 | (uint64_t)protocol << 32 | (uint64_t)port << 16;
+}
+
+static inline uint32_t
+classify_port_hash(uint64_t key)
+{
+	return (uint32_t)flowhash_mum(key ^ FLOWHASH_K0, FLOWHASH_K1);
+}
+
+/* Index of the longest VIP prefix that holds the address, or CLASSIFY_VIP_NONE. octets: 4 or 16. */
+static inline uint16_t
+classify_vip_find(const struct classify_table *table, bool is_v6, const uint8_t *octets)
+{
+	const struct classify_family *family = &table->families[is_v6];
+	struct classify_key address = classify_key(is_v6, octets);
+
+	for (unsigned i = 0; i < family->n; i++) {
+		const struct classify_length *length = &family->lengths[i];
+		struct classify_key key = {address.high & length->mask.high, address.low & length->mask.low};
+		uint32_t at = classify_vip_hash(key, is_v6, length->len);
+
+		for (;; at++) {
+			const struct classify_cell *cell = &table->vips[at & table->vip_mask];
+
+			if (cell->vip == CLASSIFY_VIP_NONE)
+				break;
+			if (cell->key.high == key.high && cell->key.low == key.low && cell->len == length->len &&
+			    cell->is_v6 == is_v6)
+				return cell->vip;
+		}
+	}
+	return CLASSIFY_VIP_NONE;
+}
+
+/* has_ports false: only services that take any port fit. SERVICE_NONE: no service. */
+static inline uint16_t
+classify_service_find(const struct classify_table *table, uint16_t vip, uint8_t protocol, bool has_ports, uint16_t port)
+{
+	const struct classify_vip_rules *rules = &table->rules[vip];
+	uint64_t key = classify_port_key(vip, protocol, port);
+
+	for (uint32_t at = classify_port_hash(key); has_ports && table->ports[at & table->port_mask] != 0; at++) {
+		uint64_t cell = table->ports[at & table->port_mask];
+
+		if ((cell & ~UINT64_C(0xffff)) == key)
+			return cell & 0xffff;
+	}
+	for (uint32_t i = 0; i < rules->n; i++) {
+		const struct classify_range *range = &table->ranges[rules->first + i];
+
+		if (range->protocol != 0 && range->protocol != protocol)
+			continue;
+		if (has_ports ? port >= range->port_first && port <= range->port_last
+			      : range->port_first == 0 && range->port_last == UINT16_MAX)
+			return range->service;
+	}
+	return SERVICE_NONE;
+}
+
+/* Off the packet path. False: the address is no VIP's. vip: index of the longest prefix that holds it. */
+bool classify_vip_lookup(const struct classify_table *table, const struct addr *addr, uint16_t *vip);
+
+static inline void
+classify_vip_packet(const struct classify_table *table, struct packet *p)
+{
+	bool is_v6 = p->flags & PACKET_V6;
+	const uint8_t *destination = packet_at(p, (uint16_t)(p->l3_at + (is_v6 ? 24 : 16)));
+	uint16_t vip = classify_vip_find(table, is_v6, destination);
+
+	if (vip == CLASSIFY_VIP_NONE) {
+		bool is_group = is_v6 ? destination[0] == 0xff : destination[0] >> 4 == 0xe;
+
+		p->verdict = is_group ? VERDICT_KERNEL_MULTICAST : VERDICT_KERNEL_UNICAST;
+		return;
+	}
+	p->vip = 1;
+	if (p->error != VERDICT_OPEN) {
+		p->verdict = p->error;
+		return;
+	}
+	if (p->flags & PACKET_ICMP_ERROR) {
+		/* The quoted flow's VIP counts; it need not be the address that the error was sent to. */
+		vip = classify_vip_find(table, is_v6, packet_at(p, p->dst_at));
+		if (vip == CLASSIFY_VIP_NONE) {
+			p->verdict = VERDICT_ICMP_QUOTE;
+			return;
+		}
+	}
+	if (table->rules[vip].refuse)
+		p->vip = 2;
+	p->flow = vip; /* for the second pass; steer writes the flow's hash over it */
+}
+
+/* Marks what is for a VIP; the rest is the kernel's. What parse found wrong becomes the verdict. */
+static inline void
+classify_vips_burst(const struct classify_table *table, struct burst *b)
+{
+	for (unsigned i = 0; i < b->n; i++) {
+		if (packet_is_open(&b->packets[i]))
+			classify_vip_packet(table, &b->packets[i]);
+	}
+}
+
+static inline void
+classify_service_packet(const struct classify_table *table, struct packet *p)
+{
+	if (p->flags & PACKET_ECHO)
+		return; /* the node answers for all VIPs */
+	p->service =
+		classify_service_find(table, (uint16_t)p->flow, p->protocol, p->flags & PACKET_HAS_PORTS, p->dst_port);
+	if (p->service != SERVICE_NONE)
+		return;
+	if (p->flags & PACKET_ICMP_ERROR)
+		p->verdict = VERDICT_ICMP_QUOTE; /* RFC 1122 3.2.2: no error in answer to an error, */
+	else if (p->vip != 2 || (p->flags & PACKET_FRAGMENT_LATER)) /* nor to a fragment but the first */
+		p->verdict = VERDICT_NO_SERVICE;
+}
+
+/* Of packets for a VIP. Echo requests and what is to be refused (vip is 2) stay open without a service. */
+static inline void
+classify_services_burst(const struct classify_table *table, struct burst *b)
+{
+	for (unsigned i = 0; i < b->n; i++) {
+		if (packet_is_open(&b->packets[i]))
+			classify_service_packet(table, &b->packets[i]);
+	}
+}
 
 #endif

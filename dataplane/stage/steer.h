@@ -1,17 +1,29 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Contract only (the owner of the stage completes this file). */
+/*
+ * Steer: the slot that a flow's hash picks names its backend. While a slot moves or settles, flows that can't follow it
+ * are in the worker's flow table; a stable slot has none there (but with `affinity: tracked`). docs/architecture.md,
+ * 'A slot remembers its previous owner', says why.
+ */
 #ifndef DATAPLANE_STAGE_STEER_H
 #define DATAPLANE_STAGE_STEER_H
 
+#include <stdatomic.h>
+
+#include <rte_branch_prediction.h>
+#include <rte_prefetch.h>
+
+#include "abi/records.h"
+#include "base/flowhash.h"
 #include "dataplane/packet.h"
+#include "dataplane/stage/flowtable.h"
 
 /* A slot of a pool's table in one word: owner (14 bits), previous owner (14 bits), state (2 bits). */
 typedef uint32_t slot_word;
 
 enum slot_state {
 	SLOT_STABLE = 0, /* the owner, nothing is looked up */
-	SLOT_MOVING,	 /* flows in the table stay; opening packets and recorded ones: owner; unknown mid-flow: previous */
-	SLOT_SETTLING,	 /* flows in the table stay; all else: owner */
+	SLOT_MOVING, /* flows in the table stay; opening packets and recorded ones: owner; unknown mid-flow: previous */
+	SLOT_SETTLING, /* flows in the table stay; all else: owner */
 };
 
 static inline slot_word
@@ -47,5 +59,170 @@ struct steer_service {
 	uint8_t affinity; /* enum abi_affinity */
 	uint8_t hash_on;  /* enum abi_hash_on */
 };
+
+/* One worker's state. */
+struct steer {
+	struct flowtable *flows;	 /* this worker writes it */
+	struct flowtable *const *others; /* those of the other workers, read for ICMP errors; NULL when n_others is 0 */
+	unsigned n_others;
+	_Atomic uint64_t *counters; /* abi_worker_block.counters: this worker alone writes them */
+};
+
+enum { STEER_REOPEN_S = 60 }; /* an opening packet of a flow that was opened and seen since then is a repetition */
+
+/* One writer, so a load and a store do: readers see the old or the new value. */
+static inline void
+steer_count(struct steer *s, enum abi_worker_counter counter)
+{
+	uint64_t value = atomic_load_explicit(&s->counters[counter], memory_order_relaxed);
+
+	atomic_store_explicit(&s->counters[counter], value + 1, memory_order_relaxed);
+}
+
+static inline bool
+steer_wants(const struct packet *p)
+{
+	return packet_is_open(p) && p->service != SERVICE_NONE;
+}
+
+/* The table's key, whose top 16 bits are the slot: the 5-tuple's hash, or with the source's slot in its place. */
+static inline uint64_t
+steer_flow(const struct steer_service *service, const struct packet *p)
+{
+	bool is_v6 = p->flags & PACKET_V6;
+	const uint8_t *src = packet_at(p, p->src_at), *dst = packet_at(p, p->dst_at);
+	uint32_t ports = (uint32_t)p->src_port << 16 | p->dst_port;
+	uint64_t hash = is_v6 ? flowhash_v6(service->seed, src, dst, ports, p->protocol)
+			      : flowhash_v4(service->seed, src, dst, ports, p->protocol);
+
+	if (service->hash_on == ABI_HASH_FLOW)
+		return hash;
+	return flowtable_key((uint16_t)(flowhash_source(service->seed, src, is_v6 ? 16 : 4) >> 48), hash);
+}
+
+static inline void
+steer_hash_pass(const struct steer_service *services, struct burst *b)
+{
+	for (unsigned i = 0; i < b->n; i++) {
+		struct packet *p = &b->packets[i];
+
+		if (!steer_wants(p))
+			continue;
+		p->flow = steer_flow(&services[p->service], p);
+		rte_prefetch0(&services[p->service].slots[p->flow >> 48]);
+	}
+}
+
+/* A stable slot's flows are in no table, unless the service tracks them. */
+static inline bool
+steer_looks_up(const struct steer_service *service, slot_word slot)
+{
+	if (service->affinity == ABI_AFFINITY_NONE)
+		return false;
+	return service->affinity == ABI_AFFINITY_TRACKED || slot_state(slot) != SLOT_STABLE;
+}
+
+static inline void
+steer_prefetch_pass(struct steer *s, const struct steer_service *services, struct burst *b)
+{
+	for (unsigned i = 0; i < b->n; i++) {
+		struct packet *p = &b->packets[i];
+
+		if (steer_wants(p) && steer_looks_up(&services[p->service], services[p->service].slots[p->flow >> 48]))
+			flowtable_prefetch(s->flows, p->flow);
+	}
+}
+
+/* Who gets what no table knows. */
+static inline uint16_t
+steer_unknown(slot_word slot, const uint8_t *alive)
+{
+	return slot_state(slot) == SLOT_MOVING && alive[slot_previous(slot)] ? slot_previous(slot) : slot_owner(slot);
+}
+
+static inline void
+steer_record(struct steer *s, const struct packet *p, uint16_t backend, uint32_t now_s, uint16_t idle_s)
+{
+	uint64_t word = flowtable_word(p->flow, backend, p->flags & PACKET_OPENS, now_s);
+
+	steer_count(s, WORKER_FLOW_INSERTS);
+	if (flowtable_insert(s->flows, p->flow, word, idle_s))
+		steer_count(s, WORKER_FLOW_EVICTIONS);
+}
+
+/* An opening packet goes to the owner, but a repeated one (SYN retransmitted, a second Initial) stays where the first
+ * one went. Anything else stays where its flow is. */
+static inline bool
+steer_stays(const struct packet *p, struct flowtable_entry entry, uint32_t now_s, const uint8_t *alive)
+{
+	if (!entry.at || !alive[flowtable_backend(entry.word)])
+		return false;
+	if (!(p->flags & PACKET_OPENS))
+		return true;
+	return flowtable_is_opened(entry.word) && flowtable_age(entry.word, now_s) < STEER_REOPEN_S;
+}
+
+/* The backend of the flow that an ICMP error quotes. */
+uint16_t steer_icmp(struct steer *s, const struct steer_service *service, const struct packet *p, uint32_t now_s,
+		    const uint8_t *alive);
+
+static inline uint16_t
+steer_by_table(struct steer *s, const struct steer_service *service, const struct packet *p, uint32_t now_s,
+	       const uint8_t *alive)
+{
+	slot_word slot = service->slots[p->flow >> 48];
+	bool opens = p->flags & PACKET_OPENS;
+	struct flowtable_entry entry;
+	uint16_t backend;
+
+	steer_count(s, WORKER_FLOW_LOOKUPS);
+	if (unlikely(p->flags & PACKET_ICMP_ERROR))
+		return steer_icmp(s, service, p, now_s, alive);
+	entry = flowtable_lookup(s->flows, p->flow, now_s, service->idle_s);
+	if (entry.at)
+		steer_count(s, WORKER_FLOW_HITS);
+	if (steer_stays(p, entry, now_s, alive)) {
+		flowtable_touch(entry, now_s, !opens);
+		return flowtable_backend(entry.word);
+	}
+	backend = opens ? slot_owner(slot) : steer_unknown(slot, alive);
+	/* What is in mid-flow and goes to the owner anyway needs no entry: the slot says the same. */
+	if (alive[backend] && (opens || service->affinity == ABI_AFFINITY_TRACKED || backend != slot_owner(slot)))
+		steer_record(s, p, backend, now_s, service->idle_s);
+	return backend;
+}
+
+static inline void
+steer_decide_pass(struct steer *s, const struct steer_service *services, const uint8_t *alive, struct burst *b)
+{
+	for (unsigned i = 0; i < b->n; i++) {
+		struct packet *p = &b->packets[i];
+		const struct steer_service *service;
+		slot_word slot;
+
+		if (!steer_wants(p))
+			continue;
+		service = &services[p->service];
+		slot = service->slots[p->flow >> 48];
+		p->backend = steer_looks_up(service, slot) ? steer_by_table(s, service, p, b->now_s, alive)
+							   : slot_owner(slot);
+		if (slot_state(slot) == SLOT_MOVING && p->backend == slot_previous(slot) &&
+		    p->backend != slot_owner(slot))
+			steer_count(s, WORKER_MOVING_PREVIOUS);
+		if (unlikely(!alive[p->backend])) {
+			p->backend = BACKEND_NONE;
+			p->verdict = VERDICT_NO_BACKEND;
+		}
+	}
+}
+
+/* Picks the backend of every open packet that has a service. alive: [ABI_BACKENDS_MAX + 1], by backend index. */
+static inline void
+steer_burst(struct steer *s, const struct steer_service *services, const uint8_t *alive, struct burst *b)
+{
+	steer_hash_pass(services, b);
+	steer_prefetch_pass(s, services, b);
+	steer_decide_pass(s, services, alive, b);
+}
 
 #endif

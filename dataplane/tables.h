@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The tables that the workers serve: builds a snapshot from a wanted state, publishes it, retires the one before. Main
+ * lcore only; workers see nothing but the pointer of tables_current.
+ *
+ * Slots remember: a slot's state follows from comparing the generation served with the one that is given, pool by pool
+ * (by key), backend by backend (by address and encapsulation). Afterwards time moves the states on (tables_tick).
+ */
+#ifndef DATAPLANE_TABLES_H
+#define DATAPLANE_TABLES_H
+
+#include <rte_rcu_qsbr.h>
+
+#include "abi/region.h"
+#include "dataplane/snapshot.h"
+#include "dataplane/staging.h"
+
+struct tables;
+
+/* The XDP program's VIP map. A VIP is taken out before tables come that don't serve it, put in after ones that do. */
+struct tables_hooks {
+	void *context;
+	int (*vip_add)(void *context, const struct prefix *prefix);
+	void (*vip_remove)(void *context, const struct prefix *prefix);
+};
+
+struct tables_config {
+	unsigned n_workers;
+	const struct region_counters *counters;
+	struct rte_rcu_qsbr *rcu;
+	struct flowtable *const *flows; /* [n_workers] */
+	struct tables_hooks hooks;	/* functions may be NULL */
+};
+
+struct tables *tables_new(const struct tables_config *config); /* NULL: no memory */
+void tables_free(struct tables *tables);		       /* after the workers have ended */
+
+/* What the workers load (acquire) once a burst; NULL before the first publication. */
+_Atomic(struct snapshot *) *tables_current(struct tables *tables);
+const struct wanted *tables_served(const struct tables *tables); /* NULL before the first */
+
+/*
+ * Builds and publishes; returns when all workers serve it and what it replaced is freed. Takes `wanted` over when it
+ * returns 0; else -ENOMEM or -ENOSPC (no index left), and nothing changed.
+ */
+MUST_CHECK int tables_publish(struct tables *tables, struct wanted *wanted, uint64_t now_ns);
+
+/* About once a second: ends windows, sweeps flow tables, settles slots. now_s: the workers' burst clock. True: the last
+ * slot that wasn't stable became so. */
+bool tables_tick(struct tables *tables, uint64_t now_ns, uint32_t now_s);
+
+struct tables_slots {
+	uint32_t moving;
+	uint32_t settling;
+};
+struct tables_slots tables_slots(const struct tables *tables);
+
+#endif
