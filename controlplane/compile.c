@@ -1,1 +1,383 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Model, health and next hops to records. Nothing here depends on what was compiled before: the object's slot tables are
+ * taken again only when everything that they were made of is equal.
+ */
+#include "controlplane/compile.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/flowhash.h"
+#include "controlplane/allocate.h"
+
+/* A pool's slot table and all that it was made of. */
+struct cached {
+	enum model_hash hash;
+	uint64_t seed;
+	unsigned n;
+	struct allocate_backend *members;
+	uint16_t *owner;
+};
+
+struct compile {
+	struct cached *pools; /* by the pool's index at the last run */
+	unsigned n_pools;
+};
+
+uint64_t
+compile_key(const char *name)
+{
+	uint64_t key = flowhash_bytes(0, name, strlen(name));
+
+	return key ? key : 1;
+}
+
+uint64_t
+compile_backend_key(const char *pool, const char *backend)
+{
+	char name[2 * MODEL_NAME_MAX];
+
+	snprintf(name, sizeof(name), "%s/%s", pool, backend);
+	return compile_key(name);
+}
+
+int
+compile_new(struct compile **out)
+{
+	struct compile *compile = calloc(1, sizeof(*compile));
+
+	if (!compile)
+		return -ENOMEM;
+	*out = compile;
+	return 0;
+}
+
+static void
+cached_fini(struct cached *cached)
+{
+	free(cached->members);
+	free(cached->owner);
+	*cached = (struct cached){0};
+}
+
+void
+compile_free(struct compile *compile)
+{
+	if (!compile)
+		return;
+	for (unsigned i = 0; i < compile->n_pools; i++)
+		cached_fini(&compile->pools[i]);
+	free(compile->pools);
+	free(compile);
+}
+
+void
+compiled_free(struct compiled *image)
+{
+	if (!image)
+		return;
+	free(image->vips);
+	free(image->services);
+	free(image->pools);
+	free(image->backends);
+	free(image->nexthops);
+	free(image->slots);
+	free(image);
+}
+
+static union abi_record *
+records_new(unsigned n)
+{
+	return calloc(n ? n : 1, sizeof(union abi_record));
+}
+
+static int
+image_new(const struct model *model, struct compiled **out)
+{
+	unsigned n_backends = 0;
+	struct compiled *image;
+
+	for (unsigned i = 0; i < model->n_pools; i++)
+		n_backends += model->pools[i].n_backends;
+	if (model->n_vips > ABI_VIPS_MAX || model->n_services > ABI_SERVICES_MAX || model->n_pools > ABI_POOLS_MAX ||
+	    n_backends > ABI_BACKENDS_MAX)
+		return -E2BIG;
+	image = calloc(1, sizeof(*image));
+	if (!image)
+		return -ENOMEM;
+	*image = (struct compiled){.n_vips = model->n_vips,
+				   .n_services = model->n_services,
+				   .n_pools = model->n_pools,
+				   .n_backends = n_backends,
+				   .n_nexthops = n_backends};
+	image->vips = records_new(image->n_vips);
+	image->services = records_new(image->n_services);
+	image->pools = records_new(image->n_pools);
+	image->backends = records_new(image->n_backends);
+	image->nexthops = records_new(image->n_nexthops);
+	image->slots = malloc((image->n_pools ? image->n_pools : 1) * ABI_SLOTS * sizeof(*image->slots));
+	if (!image->vips || !image->services || !image->pools || !image->backends || !image->nexthops ||
+	    !image->slots) {
+		compiled_free(image);
+		return -ENOMEM;
+	}
+	*out = image;
+	return 0;
+}
+
+static void
+vips_fill(const struct model *model, struct compiled *image)
+{
+	for (unsigned i = 0; i < model->n_vips; i++) {
+		const struct model_vip *vip = &model->vips[i];
+
+		image->vips[i].vip = (struct abi_vip){.type = ABI_VIP,
+						      .index = (uint16_t)i,
+						      .len = vip->prefix.len,
+						      .refuse = vip->refuse,
+						      .key = compile_key(vip->name),
+						      .addr = vip->prefix.addr};
+	}
+}
+
+static void
+services_fill(const struct model *model, struct compiled *image)
+{
+	for (unsigned i = 0; i < model->n_services; i++) {
+		const struct model_service *service = &model->services[i];
+
+		image->services[i].service = (struct abi_service){.type = ABI_SERVICE,
+								  .index = (uint16_t)i,
+								  .vip = (uint16_t)service->vip,
+								  .pool = (uint16_t)service->pool,
+								  .key = compile_key(service->name),
+								  .port_first = service->port_first,
+								  .port_last = service->port_last,
+								  .protocol = service->protocol,
+								  .affinity = (uint8_t)service->affinity,
+								  .hash_on = (uint8_t)service->hash_on};
+	}
+}
+
+static bool
+nexthop_resolve(const struct compile_input *input, const struct model_pool *pool, const struct addr *addr,
+		struct abi_nexthop *out)
+{
+	struct neighbour neighbour;
+
+	if (!input->lookup || !input->lookup(input->lookup_context, addr, &neighbour))
+		return false;
+	/* A frame for the backend itself can't go through a router: the router would send it back to us. */
+	if (pool->encap == ABI_ENCAP_L2 && neighbour.via_gateway)
+		return false;
+	for (unsigned i = 0; i < input->n_ports && i < ABI_PORTS_MAX; i++) {
+		uint16_t mtu = neighbour.mtu;
+
+		if (input->ports[i].ifindex == 0 || input->ports[i].ifindex != neighbour.ifindex)
+			continue;
+		if (input->ports[i].mtu != 0 && input->ports[i].mtu < mtu)
+			mtu = input->ports[i].mtu;
+		*out = (struct abi_nexthop){.type = ABI_NEXTHOP, .port = (uint16_t)i};
+		out->mtu = mtu < 576 ? 576 : mtu > 9216 ? 9216 : mtu;
+		memcpy(out->source_mac, neighbour.source, sizeof(out->source_mac));
+		memcpy(out->destination_mac, neighbour.mac, sizeof(out->destination_mac));
+		return true;
+	}
+	return false;
+}
+
+static bool
+nexthop_equal(const struct abi_nexthop *a, const struct abi_nexthop *b)
+{
+	return a->port == b->port && a->vlan == b->vlan && a->mtu == b->mtu &&
+	       memcmp(a->source_mac, b->source_mac, sizeof(a->source_mac)) == 0 &&
+	       memcmp(a->destination_mac, b->destination_mac, sizeof(a->destination_mac)) == 0;
+}
+
+/* Backends behind one router share a next hop. Its index is that of the first one that uses it. */
+static uint16_t
+nexthop_index(struct compiled *image, unsigned backend, struct abi_nexthop *nexthop)
+{
+	for (unsigned i = 0; i < backend; i++) {
+		if (image->nexthops[i].type != 0 && nexthop_equal(&image->nexthops[i].nexthop, nexthop))
+			return (uint16_t)i;
+	}
+	nexthop->index = (uint16_t)backend;
+	image->nexthops[backend].nexthop = *nexthop;
+	return (uint16_t)backend;
+}
+
+static void
+backend_fill(const struct compile_input *input, unsigned pool_index, unsigned i, unsigned index,
+	     struct compiled *image)
+{
+	const struct model *model = input->model;
+	const struct model_pool *pool = &model->pools[pool_index];
+	const struct model_backend *backend = &pool->backends[i];
+	struct abi_nexthop nexthop;
+	struct abi_backend record = {.type = ABI_BACKEND,
+				     .index = (uint16_t)index,
+				     .pool = (uint16_t)pool_index,
+				     .nexthop = ABI_NEXTHOP_NONE,
+				     .key = compile_backend_key(pool->name, backend->name),
+				     .addr = backend->addr,
+				     .encap = (uint8_t)pool->encap,
+				     .dscp_mode = (uint8_t)pool->dscp_mode,
+				     .dscp = pool->dscp,
+				     .source_vary_bits = pool->source_vary_bits,
+				     .gue_port = pool->gue_port,
+				     .gue_checksum = pool->gue_checksum};
+
+	if (pool->encap != ABI_ENCAP_L2)
+		record.source = backend->addr.family == ADDR_V6 ? model->source_v6 : model->source_v4;
+	if (nexthop_resolve(input, pool, &backend->addr, &nexthop))
+		record.nexthop = nexthop_index(image, index, &nexthop);
+	image->backends[index].backend = record;
+}
+
+/* None is up and the pool fails open: health is taken as unknown rather than bad. */
+static bool
+pool_is_open(const struct model_pool *pool, const bool *usable)
+{
+	if (!pool->fail_open)
+		return false;
+	for (unsigned i = 0; i < pool->n_backends; i++) {
+		if (usable[i])
+			return false;
+	}
+	return true;
+}
+
+static bool
+cached_equal(const struct cached *cached, const struct model_pool *pool, const struct allocate_backend *members,
+	     unsigned n)
+{
+	if (!cached->owner || cached->hash != pool->hash || cached->seed != pool->seed || cached->n != n)
+		return false;
+	for (unsigned i = 0; i < n; i++) {
+		if (cached->members[i].key != members[i].key || cached->members[i].weight != members[i].weight ||
+		    cached->members[i].index != members[i].index)
+			return false;
+	}
+	return true;
+}
+
+/* Takes over members in every case. */
+static int
+slots_fill(struct cached *cached, const struct model_pool *pool, struct allocate_backend *members, unsigned n,
+	   uint16_t *owner)
+{
+	int err;
+
+	if (cached_equal(cached, pool, members, n)) {
+		free(members);
+		memcpy(owner, cached->owner, ABI_SLOTS * sizeof(*owner));
+		return 0;
+	}
+	cached_fini(cached);
+	*cached = (struct cached){.hash = pool->hash, .seed = pool->seed, .n = n, .members = members};
+	err = allocate(pool->hash, pool->seed, members, n, owner);
+	if (err)
+		return err;
+	cached->owner = malloc(ABI_SLOTS * sizeof(*owner));
+	if (!cached->owner)
+		return -ENOMEM;
+	memcpy(cached->owner, owner, ABI_SLOTS * sizeof(*owner));
+	return 0;
+}
+
+static int
+pool_fill(struct compile *compile, const struct compile_input *input, unsigned pool_index, unsigned first,
+	  struct compiled *image)
+{
+	const struct model_pool *pool = &input->model->pools[pool_index];
+	bool is_open = pool_is_open(pool, input->usable + first);
+	struct allocate_backend *members = calloc(pool->n_backends ? pool->n_backends : 1, sizeof(*members));
+	unsigned n = 0;
+
+	if (!members)
+		return -ENOMEM;
+	image->pools[pool_index].pool = (struct abi_pool){.type = ABI_POOL,
+							  .index = (uint16_t)pool_index,
+							  .window_s = pool->window_s,
+							  .key = compile_key(pool->name),
+							  .seed = pool->seed,
+							  .idle_s = pool->idle_s};
+	for (unsigned i = 0; i < pool->n_backends; i++) {
+		unsigned index = first + i;
+
+		if (!is_open && !input->usable[index])
+			continue;
+		backend_fill(input, pool_index, i, index, image);
+		/* Without slots it gets nothing new, and what runs on it ends in peace. */
+		if (!input->drained[index] && pool->backends[i].weight > 0)
+			members[n++] = (struct allocate_backend){.key = image->backends[index].backend.key,
+								 .weight = pool->backends[i].weight,
+								 .index = (uint16_t)index};
+	}
+	return slots_fill(&compile->pools[pool_index], pool, members, n,
+			  image->slots + (size_t)pool_index * ABI_SLOTS);
+}
+
+static int
+cache_resize(struct compile *compile, unsigned n)
+{
+	struct cached *pools;
+
+	for (unsigned i = n; i < compile->n_pools; i++)
+		cached_fini(&compile->pools[i]);
+	if (n < compile->n_pools)
+		compile->n_pools = n;
+	pools = realloc(compile->pools, (n ? n : 1) * sizeof(*pools));
+	if (!pools)
+		return -ENOMEM;
+	for (unsigned i = compile->n_pools; i < n; i++)
+		pools[i] = (struct cached){0};
+	compile->pools = pools;
+	compile->n_pools = n;
+	return 0;
+}
+
+int
+compile_tables(struct compile *compile, const struct compile_input *input, struct compiled **out)
+{
+	struct compiled *image;
+	unsigned first = 0;
+	int err = image_new(input->model, &image);
+
+	if (err)
+		return err;
+	err = cache_resize(compile, input->model->n_pools);
+	vips_fill(input->model, image);
+	services_fill(input->model, image);
+	for (unsigned i = 0; !err && i < input->model->n_pools; i++) {
+		err = pool_fill(compile, input, i, first, image);
+		first += input->model->pools[i].n_backends;
+	}
+	if (err) {
+		compiled_free(image);
+		return err;
+	}
+	*out = image;
+	return 0;
+}
+
+bool
+compile_pool_can_serve(const struct model_pool *pool, const bool *usable, const bool *drained)
+{
+	unsigned n_up = 0, weight_up = 0, weight = 0;
+
+	for (unsigned i = 0; i < pool->n_backends; i++) {
+		weight += pool->backends[i].weight;
+		if (!usable[i] || drained[i] || pool->backends[i].weight == 0)
+			continue;
+		n_up++;
+		weight_up += pool->backends[i].weight;
+	}
+	if (pool->fail_open)
+		return weight > 0;
+	return n_up > 0 && n_up >= pool->min_healthy && weight_up * 100 >= weight * pool->min_weight_percent;
+}

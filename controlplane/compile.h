@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What the dataplane shall serve, computed from the model, health, the operator's drains and the next hops: plain values
+ * in, an image of the tables out. No I/O. The object only remembers slot tables whose inputs stay the same; what comes
+ * out doesn't depend on it.
+ */
+#ifndef CONTROLPLANE_COMPILE_H
+#define CONTROLPLANE_COMPILE_H
+
+#include "abi/records.h"
+#include "controlplane/model.h"
+#include "controlplane/neighbour.h"
+
+/* Flattened: one entry for each backend, pool after pool, in the model's order. */
+struct compile_input {
+	const struct model *model;
+	const bool *usable;  /* flattened: healthy */
+	const bool *drained; /* flattened: by the operator */
+	bool (*lookup)(const void *context, const struct addr *addr, struct neighbour *out);
+	const void *lookup_context;
+	const struct abi_port *ports;
+	unsigned n_ports;
+};
+
+/*
+ * Records by index; type 0: there is none at this index. A backend's index is its flattened place, so that it stays
+ * while others come and go.
+ */
+struct compiled {
+	unsigned n_vips;
+	unsigned n_services;
+	unsigned n_pools;
+	unsigned n_backends;
+	unsigned n_nexthops;
+	union abi_record *vips;
+	union abi_record *services;
+	union abi_record *pools;
+	union abi_record *backends;
+	union abi_record *nexthops;
+	uint16_t *slots; /* ABI_SLOTS owners for each pool */
+};
+
+struct compile;
+
+MUST_CHECK int compile_new(struct compile **out);
+void compile_free(struct compile *compile); /* NULL is fine */
+
+/* -E2BIG: more of something than the dataplane takes; -ENOMEM. */
+MUST_CHECK int compile_tables(struct compile *compile, const struct compile_input *input, struct compiled **out);
+void compiled_free(struct compiled *image); /* NULL is fine */
+
+/*
+ * Whether a pool has enough that takes new flows (min_healthy, min_weight_percent); usable and drained are the pool's
+ * own part. A pool that fails open can serve for as long as it has a backend with weight.
+ */
+bool compile_pool_can_serve(const struct model_pool *pool, const bool *usable, const bool *drained);
+
+/* Keys of records, never 0. */
+uint64_t compile_key(const char *name);
+uint64_t compile_backend_key(const char *pool, const char *backend); /* of "pool/backend" */
+
+#endif

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Keeps the dataplane at the wanted image: connects (again and again), sends one transaction at a time, whole at first
+ * and then what differs, and says what is served. The newest wanted image supersedes those that wait. One object, used
+ * from its event loop's thread; callbacks come from the loop.
+ */
+#ifndef CONTROLPLANE_PUBLISH_H
+#define CONTROLPLANE_PUBLISH_H
+
+#include "abi/region.h"
+#include "controlplane/compile.h"
+
+struct event_base;
+struct publish;
+
+/* Each may call publish_want and the readers, not publish_free. All must be set. */
+struct publish_events {
+	void (*connected)(void *context); /* ports and counters can be read; what is wanted is sent next */
+	void (*served)(void *context, uint64_t generation, const struct compiled *image); /* by all workers */
+	void (*rejected)(void *context, const struct abi_nak *nak);			  /* also as a full transaction */
+	void (*lost)(void *context); /* the dataplane has gone or hangs; nothing is known to be served */
+	void (*port_changed)(void *context);
+	void (*settled)(void *context, uint64_t generation);
+};
+
+MUST_CHECK int publish_new(struct event_base *base, const char *socket_path, const struct publish_events *events,
+			   void *context, struct publish **out);
+void publish_free(struct publish *publish); /* NULL is fine */
+
+/* Takes ownership of the image. */
+void publish_want(struct publish *publish, struct compiled *image);
+
+/* For readers; NULL while there is no connection. Valid until the next callback `lost`. */
+const struct region_counters *publish_counters(const struct publish *publish);
+/* Copies at most max ports and returns their number; 0 without a connection. */
+unsigned publish_ports(const struct publish *publish, struct abi_port *ports, unsigned max);
+/* Served by all workers as far as is known; 0: none. */
+uint64_t publish_generation(const struct publish *publish);
+/* The newest wanted image is what the workers serve. */
+bool publish_is_current(const struct publish *publish);
+bool publish_is_connected(const struct publish *publish); /* and its heart beats */
+
+#endif

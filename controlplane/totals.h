@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Sums over the workers' counters, read from the shared mapping. Each number is exact, a set is not one moment. */
+#ifndef CONTROLPLANE_TOTALS_H
+#define CONTROLPLANE_TOTALS_H
+
+#include "abi/region.h"
+
+struct totals_service {
+	uint64_t packets, bytes, openings, dropped;
+};
+
+struct totals_backend {
+	uint64_t packets, bytes, openings, icmp;
+};
+
+/* Zeros when the dataplane has no such key, or counters is NULL. */
+struct totals_service totals_service(const struct region_counters *counters, uint64_t key);
+struct totals_backend totals_backend(const struct region_counters *counters, uint64_t key);
+uint64_t totals_verdict(const struct region_counters *counters, enum abi_verdict verdict);
+uint64_t totals_worker(const struct region_counters *counters, enum abi_worker_counter counter);
+
+#endif

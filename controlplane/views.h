@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The node's state as JSON, in the shapes that abi/control.h gives for the control socket's results. Reads only. */
+#ifndef CONTROLPLANE_VIEWS_H
+#define CONTROLPLANE_VIEWS_H
+
+#include <jansson.h>
+
+struct node;
+
+/* Each gives a new reference, or NULL when memory is out. */
+json_t *view_status(const struct node *node);
+json_t *view_services(const struct node *node);
+json_t *view_backends(const struct node *node);
+json_t *view_vips(const struct node *node);
+json_t *view_bgp(const struct node *node);
+json_t *view_workers(const struct node *node);
+json_t *view_drops(const struct node *node);
+
+#endif
