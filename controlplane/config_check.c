@@ -1,0 +1,236 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What the values mean together. The shape is right here, so the lists of the tree and of the model match by index. */
+#include <netinet/in.h>
+#include <string.h>
+
+#include "abi/layout.h"
+#include "controlplane/schema.h"
+
+/* The place of key in the index-th entry of a list; the entry itself where the key is left out. */
+static const struct yaml_tree *
+place(const struct yaml_tree *list, unsigned index, const char *key)
+{
+	const struct yaml_tree *item = yaml_tree_item(list, index);
+	const struct yaml_tree *value = yaml_tree_get(item, key);
+
+	return value ? value : item;
+}
+
+static void
+check_names(struct reading *r, const struct yaml_tree *list, const char *what, const void *items, size_t size, unsigned n)
+{
+	/* Each entry begins with its name. */
+	_Static_assert(offsetof(struct bgp_config, name) == 0 && offsetof(struct model_vip, name) == 0 &&
+			       offsetof(struct model_pool, name) == 0 && offsetof(struct model_service, name) == 0 &&
+			       offsetof(struct model_backend, name) == 0, "names come first");
+	const char *names = items;
+
+	for (unsigned i = 1; i < n; i++) {
+		for (unsigned j = 0; j < i; j++) {
+			if (strcmp(names + i * size, names + j * size) != 0)
+				continue;
+			reading_fail(r, place(list, i, "name"), "%s %s is there twice", what, names + i * size);
+			break;
+		}
+	}
+}
+
+static void
+check_peers(struct reading *r, const struct yaml_tree *peers)
+{
+	const struct model *m = r->model;
+	char text[ADDR_TEXT_MAX];
+
+	check_names(r, peers, "peer", m->peers, sizeof(*m->peers), m->n_peers);
+	for (unsigned i = 0; i < m->n_peers; i++) {
+		const struct bgp_config *peer = &m->peers[i];
+
+		if (peer->local.family != ADDR_NONE && peer->local.family != peer->peer.family)
+			reading_fail(r, place(peers, i, "local"), "local %s is not of the peer's address family",
+				     addr_format(&peer->local, text));
+		for (unsigned j = 0; j < i; j++) {
+			if (!addr_equal(&peer->peer, &m->peers[j].peer))
+				continue;
+			reading_fail(r, place(peers, i, "address"), "address %s is peer %s's too",
+				     addr_format(&peer->peer, text), m->peers[j].name);
+			break;
+		}
+	}
+}
+
+/* A node that steers its own, a router's or a backend's address cuts itself off, or sends what it steers to itself. */
+static void
+check_vip_covers(struct reading *r, const struct yaml_tree *at, const struct model_vip *vip)
+{
+	const struct model *m = r->model;
+	const struct addr *sources[] = {&m->source_v4, &m->source_v6};
+	char prefix[PREFIX_TEXT_MAX], addr[ADDR_TEXT_MAX];
+
+	prefix_format(&vip->prefix, prefix);
+	for (unsigned i = 0; i < ARRAY_LEN(sources); i++) {
+		if (sources[i]->family != ADDR_NONE && prefix_contains(&vip->prefix, sources[i]))
+			reading_fail(r, at, "prefix %s holds the node's source %s", prefix, addr_format(sources[i], addr));
+	}
+	for (unsigned i = 0; i < m->n_peers; i++) {
+		if (prefix_contains(&vip->prefix, &m->peers[i].peer))
+			reading_fail(r, at, "prefix %s holds peer %s's address %s", prefix, m->peers[i].name,
+				     addr_format(&m->peers[i].peer, addr));
+	}
+	for (unsigned p = 0; p < m->n_pools; p++) {
+		for (unsigned b = 0; b < m->pools[p].n_backends; b++) {
+			const struct model_backend *backend = &m->pools[p].backends[b];
+
+			if (prefix_contains(&vip->prefix, &backend->addr))
+				reading_fail(r, at, "prefix %s holds backend %s's address %s", prefix, backend->name,
+					     addr_format(&backend->addr, addr));
+		}
+	}
+}
+
+static void
+check_vips(struct reading *r, const struct yaml_tree *vips)
+{
+	const struct model *m = r->model;
+	char text[PREFIX_TEXT_MAX];
+
+	check_names(r, vips, "vip", m->vips, sizeof(*m->vips), m->n_vips);
+	for (unsigned i = 0; i < m->n_vips; i++) {
+		const struct yaml_tree *at = place(vips, i, "prefix");
+
+		check_vip_covers(r, at, &m->vips[i]);
+		for (unsigned j = 0; j < i; j++) {
+			if (!prefix_equal(&m->vips[i].prefix, &m->vips[j].prefix))
+				continue;
+			reading_fail(r, at, "prefix %s is vip %s's too", prefix_format(&m->vips[i].prefix, text),
+				     m->vips[j].name);
+			break;
+		}
+	}
+}
+
+static void
+check_backends(struct reading *r, const struct yaml_tree *backends, const struct model_pool *pool)
+{
+	const struct addr *sources[] = {&r->model->source_v4, &r->model->source_v6};
+	char text[ADDR_TEXT_MAX];
+
+	check_names(r, backends, "backend", pool->backends, sizeof(*pool->backends), pool->n_backends);
+	for (unsigned i = 0; i < pool->n_backends; i++) {
+		const struct model_backend *backend = &pool->backends[i];
+		bool v6 = backend->addr.family == ADDR_V6;
+
+		if (pool->encap != ABI_ENCAP_L2 && sources[v6]->family == ADDR_NONE)
+			reading_fail(r, place(backends, i, "address"), "address %s needs an outer source: node.source.%s is not there",
+				     addr_format(&backend->addr, text), v6 ? "ipv6" : "ipv4");
+		for (unsigned j = 0; j < i; j++) {
+			if (!addr_equal(&backend->addr, &pool->backends[j].addr))
+				continue;
+			reading_fail(r, place(backends, i, "address"), "address %s is backend %s's too",
+				     addr_format(&backend->addr, text), pool->backends[j].name);
+			break;
+		}
+	}
+}
+
+static void
+check_pools(struct reading *r, const struct yaml_tree *pools)
+{
+	const struct model *m = r->model;
+	const struct yaml_tree *item = yaml_tree_item(pools, 0);
+	unsigned total = 0;
+
+	check_names(r, pools, "pool", m->pools, sizeof(*m->pools), m->n_pools);
+	for (unsigned i = 0; i < m->n_pools; i++, item = item->next) {
+		const struct model_pool *pool = &m->pools[i];
+		const struct yaml_tree *backends = yaml_tree_get(item, "backends");
+		unsigned weights = 0;
+
+		for (unsigned b = 0; b < pool->n_backends; b++)
+			weights += pool->backends[b].weight;
+		if (weights == 0)
+			reading_fail(r, backends, "pool %s has no backend with a weight above 0", pool->name);
+		total += pool->n_backends;
+		if (total > ABI_BACKENDS_MAX) {
+			reading_fail(r, backends, "%u backends in all pools, above %d", total, ABI_BACKENDS_MAX);
+			return;
+		}
+		check_backends(r, backends, pool);
+	}
+}
+
+/* Both could take a packet, and neither is the narrower one. */
+static bool
+collide(const struct model_service *a, const struct model_service *b)
+{
+	unsigned a_ports = a->port_last - a->port_first, b_ports = b->port_last - b->port_first;
+	bool a_in_b = a->port_first >= b->port_first && a->port_last <= b->port_last;
+	bool b_in_a = b->port_first >= a->port_first && b->port_last <= a->port_last;
+
+	if (a->vip != b->vip || (a->protocol != b->protocol && a->protocol != 0 && b->protocol != 0))
+		return false;
+	if (a->port_first > b->port_last || b->port_first > a->port_last)
+		return false;
+	return a_ports == b_ports || !(a_in_b || b_in_a);
+}
+
+static void
+check_link_layer(struct reading *r, const struct yaml_tree *at, const struct model_service *service)
+{
+	const struct model_pool *pool = &r->model->pools[service->pool];
+	const struct model_vip *vip = &r->model->vips[service->vip];
+
+	for (unsigned i = 0; pool->encap == ABI_ENCAP_L2 && i < pool->n_backends; i++) {
+		if (pool->backends[i].addr.family == vip->prefix.addr.family)
+			continue;
+		reading_fail(r, at, "pool %s has encapsulation l2, but backend %s is not of vip %s's address family",
+			     pool->name, pool->backends[i].name, vip->name);
+		return;
+	}
+}
+
+/* The service's vip and pool by name; false when one is unknown, which is reported. */
+static bool
+resolve(struct reading *r, const struct yaml_tree *item, struct model_service *service)
+{
+	const struct yaml_tree *vip = yaml_tree_get(item, "vip"), *pool = yaml_tree_get(item, "pool");
+	struct model *m = r->model;
+
+	while (service->vip < m->n_vips && strcmp(m->vips[service->vip].name, vip->text) != 0)
+		service->vip++;
+	while (service->pool < m->n_pools && strcmp(m->pools[service->pool].name, pool->text) != 0)
+		service->pool++;
+	if (service->vip == m->n_vips)
+		reading_fail(r, vip, "there is no vip %.64s", vip->text);
+	if (service->pool == m->n_pools)
+		reading_fail(r, pool, "there is no pool %.64s", pool->text);
+	return service->vip < m->n_vips && service->pool < m->n_pools;
+}
+
+static void
+check_services(struct reading *r, const struct yaml_tree *services)
+{
+	struct model *m = r->model;
+	const struct yaml_tree *item = yaml_tree_item(services, 0);
+
+	check_names(r, services, "service", m->services, sizeof(*m->services), m->n_services);
+	for (unsigned i = 0; i < m->n_services; i++, item = item->next) {
+		if (!resolve(r, item, &m->services[i]))
+			continue;
+		check_link_layer(r, yaml_tree_get(item, "pool"), &m->services[i]);
+		for (unsigned j = 0; j < i; j++) {
+			if (!collide(&m->services[i], &m->services[j]))
+				continue;
+			reading_fail(r, item, "service %s overlaps service %s", m->services[i].name, m->services[j].name);
+			break;
+		}
+	}
+}
+
+void
+config_check(struct reading *r, const struct yaml_tree *root)
+{
+	check_peers(r, yaml_tree_get(yaml_tree_get(root, "bgp"), "peers"));
+	check_pools(r, yaml_tree_get(root, "pools"));
+	check_vips(r, yaml_tree_get(root, "vips"));
+	check_services(r, yaml_tree_get(root, "services"));
+}

@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include <inttypes.h>
+#include <netinet/in.h>
+
+#include "controlplane/config.h"
+
+/* Double quotes keep any printable text as it is, but for these two. */
+static void
+print_text(FILE *file, const char *text)
+{
+	fputc('"', file);
+	for (const char *c = text; *c; c++) {
+		if (*c == '"' || *c == '\\')
+			fputc('\\', file);
+		fputc(*c, file);
+	}
+	fputc('"', file);
+}
+
+static void
+print_key(FILE *file, const char *key, const char *text)
+{
+	fputs(key, file);
+	print_text(file, text);
+}
+
+/* "KEY: {ipv4: A, ipv6: B}", nothing when there is neither. */
+static void
+print_families(FILE *file, const char *key, const struct addr *v4, const struct addr *v6)
+{
+	char text[ADDR_TEXT_MAX];
+
+	if (v4->family == ADDR_NONE && v6->family == ADDR_NONE)
+		return;
+	fprintf(file, "%s: {", key);
+	if (v4->family != ADDR_NONE)
+		fprintf(file, "ipv4: %s", addr_format(v4, text));
+	if (v6->family != ADDR_NONE)
+		fprintf(file, "%sipv6: \"%s\"", v4->family != ADDR_NONE ? ", " : "", addr_format(v6, text));
+	fputs("}\n", file);
+}
+
+static void
+print_peers(FILE *file, const struct model *m)
+{
+	uint32_t id = m->peers[0].router_id;
+	char text[ADDR_TEXT_MAX];
+
+	fprintf(file, "bgp:\n  as: %" PRIu32 "\n  router_id: %u.%u.%u.%u\n  peers:\n", m->peers[0].local_as, id >> 24,
+		id >> 16 & 255, id >> 8 & 255, id & 255);
+	for (unsigned i = 0; i < m->n_peers; i++) {
+		const struct bgp_config *peer = &m->peers[i];
+
+		print_key(file, "    - name: ", peer->name);
+		fprintf(file, "\n      address: \"%s\"\n", addr_format(&peer->peer, text));
+		fprintf(file, "      as: %" PRIu32 "\n      local_as: %" PRIu32 "\n", peer->peer_as, peer->local_as);
+		if (peer->local.family != ADDR_NONE)
+			fprintf(file, "      local: \"%s\"\n", addr_format(&peer->local, text));
+		if (peer->port != 0)
+			fprintf(file, "      port: %u\n", peer->port);
+		fprintf(file, "      hold: %us\n      reconnect: %us\n      graceful_restart: %us\n", peer->hold_s,
+			peer->reconnect_s, peer->graceful_restart_s);
+		print_families(file, "      next_hop", &peer->next_hop_v4, &peer->next_hop_v6);
+	}
+}
+
+static void
+print_check(FILE *file, const struct model_check *check)
+{
+	static const char *const kinds[] = {"tcp", "http", "https", "dns", "icmp"};
+	static const char *const types[] = {[1] = "A", [2] = "NS", [5] = "CNAME", [6] = "SOA", [12] = "PTR", [15] = "MX",
+					    [16] = "TXT", [28] = "AAAA", [33] = "SRV"};
+	static const char *const rcodes[] = {"NOERROR", "FORMERR", "SERVFAIL", "NXDOMAIN", "NOTIMP", "REFUSED"};
+
+	fprintf(file, "        - {kind: %s", kinds[check->kind]);
+	if (check->kind != MODEL_CHECK_ICMP)
+		fprintf(file, ", port: %u", check->port);
+	if (check->kind == MODEL_CHECK_HTTP || check->kind == MODEL_CHECK_HTTPS) {
+		print_key(file, ", path: ", check->path);
+		if (check->host[0])
+			print_key(file, ", host: ", check->host);
+		fprintf(file, ", status: %u-%u", check->status_min, check->status_max);
+		if (check->match[0])
+			print_key(file, ", match: ", check->match);
+	}
+	if (check->kind == MODEL_CHECK_HTTPS)
+		fprintf(file, ", verify: %s", check->tls_verify ? "true" : "false");
+	if (check->kind == MODEL_CHECK_DNS) {
+		print_key(file, ", query: ", check->query);
+		fprintf(file, ", type: %s, rcode: %s", types[check->query_type], rcodes[check->rcode]);
+	}
+	fputs("}\n", file);
+}
+
+static void
+print_health(FILE *file, const struct model_health *h)
+{
+	fprintf(file, "    health:\n      interval: %" PRIu32 "ms\n      timeout: %" PRIu32 "ms\n", h->interval_ms,
+		h->timeout_ms);
+	fprintf(file, "      rise: %u\n      fall: %u\n      jitter: %u%%\n", h->rise, h->fall, h->jitter_percent);
+	fprintf(file, "      hold_down: {flaps: %u, within: %" PRIu32 "s, for: %" PRIu32 "s}\n", h->hold_flaps,
+		h->hold_window_s, h->hold_s);
+	fputs(h->n_checks > 0 ? "      checks:\n" : "      checks: []\n", file);
+	for (unsigned i = 0; i < h->n_checks; i++)
+		print_check(file, &h->checks[i]);
+}
+
+static void
+print_pool(FILE *file, const struct model_pool *pool)
+{
+	static const char *const encaps[] = {"l2", "ipip", "gue", "gre"};
+	char text[ADDR_TEXT_MAX];
+
+	print_key(file, "  - name: ", pool->name);
+	fprintf(file, "\n    hash: %s\n    seed: 0x%016" PRIx64 "\n", pool->hash == MODEL_HASH_MAGLEV ? "maglev" : "stable",
+		pool->seed);
+	fprintf(file, "    window: %" PRIu32 "s\n    idle: %" PRIu32 "s\n", pool->window_s, pool->idle_s);
+	fprintf(file, "    encapsulation: {kind: %s, port: %u, checksum: %s, dscp: ", encaps[pool->encap], pool->gue_port,
+		pool->gue_checksum ? "true" : "false");
+	if (pool->dscp_mode == ABI_DSCP_COPY)
+		fputs("copy", file);
+	else
+		fprintf(file, "%u", pool->dscp);
+	fprintf(file, ", vary_source: %u}\n    min_healthy: %" PRIu32 "\n    min_weight: %u%%\n    fail_open: %s\n",
+		pool->source_vary_bits, pool->min_healthy, pool->min_weight_percent, pool->fail_open ? "true" : "false");
+	print_health(file, &pool->health);
+	fputs("    backends:\n", file);
+	for (unsigned i = 0; i < pool->n_backends; i++) {
+		print_key(file, "      - {name: ", pool->backends[i].name);
+		fprintf(file, ", address: \"%s\", weight: %u}\n", addr_format(&pool->backends[i].addr, text),
+			pool->backends[i].weight);
+	}
+}
+
+static void
+print_vip(FILE *file, const struct model_vip *vip)
+{
+	static const char *const announces[] = {"all", "any", "always", "never"};
+	char text[PREFIX_TEXT_MAX];
+
+	print_key(file, "  - {name: ", vip->name);
+	fprintf(file, ", prefix: \"%s\", unmatched: %s, announce: %s}\n", prefix_format(&vip->prefix, text),
+		vip->refuse ? "refuse" : "drop", announces[vip->announce]);
+}
+
+static void
+print_service(FILE *file, const struct model *m, const struct model_service *s)
+{
+	static const char *const affinities[] = {"flow", "tracked", "none"};
+
+	print_key(file, "  - {name: ", s->name);
+	print_key(file, ", vip: ", m->vips[s->vip].name);
+	print_key(file, ", pool: ", m->pools[s->pool].name);
+	fprintf(file, ", protocol: %s, port: %u-%u, affinity: %s, hash_on: %s}\n",
+		s->protocol == 0 ? "any" : s->protocol == IPPROTO_TCP ? "tcp" : "udp", s->port_first, s->port_last,
+		affinities[s->affinity], s->hash_on == ABI_HASH_SOURCE ? "source" : "flow");
+}
+
+void
+config_print(FILE *file, const struct model *m)
+{
+	print_key(file, "node:\n  name: ", m->node_name);
+	print_key(file, "\n  dataplane: ", m->dataplane_socket);
+	print_key(file, "\n  control: ", m->control_socket);
+	if (m->http_listen[0])
+		print_key(file, "\n  http: ", m->http_listen);
+	fputc('\n', file);
+	print_families(file, "  source", &m->source_v4, &m->source_v6);
+	if (m->n_peers > 0)
+		print_peers(file, m);
+	fputs(m->n_vips > 0 ? "vips:\n" : "vips: []\n", file);
+	for (unsigned i = 0; i < m->n_vips; i++)
+		print_vip(file, &m->vips[i]);
+	fputs(m->n_pools > 0 ? "pools:\n" : "pools: []\n", file);
+	for (unsigned i = 0; i < m->n_pools; i++)
+		print_pool(file, &m->pools[i]);
+	fputs(m->n_services > 0 ? "services:\n" : "services: []\n", file);
+	for (unsigned i = 0; i < m->n_services; i++)
+		print_service(file, m, &m->services[i]);
+}

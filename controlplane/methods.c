@@ -1,0 +1,357 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "controlplane/methods.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "abi/control.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "controlplane/node.h"
+#include "controlplane/totals.h"
+#include "controlplane/views.h"
+
+enum {
+	WAITS_MAX = 64,
+	QUIET_PPS = 1,	   /* fewer packets a second for QUIET_S: traffic has gone */
+	QUIET_S = 3,
+	WAIT_POLL_MS = 100, /* some conditions have no event of their own */
+};
+
+struct wait {
+	struct control_call *call; /* NULL: free */
+	bool (*met)(const struct methods *methods);
+	uint64_t deadline_ns;
+};
+
+struct methods {
+	struct node *node;
+	struct control *control;
+	struct event *poll;
+	struct wait waits[WAITS_MAX];
+	uint64_t quiet_since_ns; /* traffic for VIPs has been below QUIET_PPS since */
+	uint64_t sampled_ns;
+	uint64_t forwarded; /* at that moment */
+};
+
+/* Conditions of `wait`. */
+
+static bool
+met_dataplane(const struct methods *m)
+{
+	return m->node->dataplane_alive;
+}
+
+static bool
+met_generation(const struct methods *m)
+{
+	return m->node->generation > 0 && !event_pending(m->node->reconcile, EV_TIMEOUT, NULL) &&
+	       publish_is_current(m->node->publish);
+}
+
+static bool
+met_settled(const struct methods *m)
+{
+	const struct region_counters *counters = publish_counters(m->node->publish);
+
+	return met_generation(m) && counters &&
+	       atomic_load_explicit(&region_header(counters)->slots_moving, memory_order_relaxed) == 0 &&
+	       atomic_load_explicit(&region_header(counters)->slots_settling, memory_order_relaxed) == 0;
+}
+
+static bool
+met_established(const struct methods *m)
+{
+	unsigned n = peering_count(m->node->peering);
+
+	for (unsigned i = 0; i < n; i++) {
+		if (bgp_session_status(peering_session(m->node->peering, i)).state != BGP_ESTABLISHED)
+			return false;
+	}
+	return n > 0;
+}
+
+static bool
+met_announced(const struct methods *m)
+{
+	unsigned yes = 0;
+
+	for (unsigned i = 0; i < m->node->model->n_vips; i++) {
+		if (m->node->verdicts[i] == ANNOUNCE_YES)
+			yes++;
+		else if (m->node->verdicts[i] != ANNOUNCE_NEVER)
+			return false;
+	}
+	for (unsigned i = 0; i < peering_count(m->node->peering); i++) {
+		if (bgp_session_status(peering_session(m->node->peering, i)).advertised < yes)
+			return false;
+	}
+	return met_established(m);
+}
+
+static bool
+met_drained(const struct methods *m)
+{
+	return admin_node_draining(m->node->admin) && m->quiet_since_ns != 0 &&
+	       clock_now_ns() - m->quiet_since_ns >= QUIET_S * CLOCK_NS_PER_S;
+}
+
+static const struct {
+	const char *name;
+	bool (*met)(const struct methods *methods);
+} conditions[] = {
+	{"dataplane", met_dataplane},	  {"generation", met_generation}, {"settled", met_settled},
+	{"established", met_established}, {"announced", met_announced},	  {"drained", met_drained},
+};
+
+static void
+sample_traffic(struct methods *m)
+{
+	uint64_t now = clock_now_ns();
+	uint64_t forwarded = totals_verdict(publish_counters(m->node->publish), VERDICT_FORWARDED);
+
+	if (now - m->sampled_ns < CLOCK_NS_PER_S)
+		return;
+	if (forwarded - m->forwarded > QUIET_PPS)
+		m->quiet_since_ns = 0;
+	else if (m->quiet_since_ns == 0)
+		m->quiet_since_ns = now;
+	m->forwarded = forwarded;
+	m->sampled_ns = now;
+}
+
+void
+methods_progress(struct methods *m)
+{
+	uint64_t now = clock_now_ns();
+
+	if (!m)
+		return;
+	for (unsigned i = 0; i < WAITS_MAX; i++) {
+		struct wait *w = &m->waits[i];
+		bool met = w->call && w->met(m);
+
+		if (!w->call || (!met && now < w->deadline_ns))
+			continue;
+		control_reply(w->call, json_pack("{s:b}", "met", met));
+		w->call = NULL;
+	}
+}
+
+static void
+on_poll(evutil_socket_t fd, short what, void *context)
+{
+	struct methods *m = context;
+
+	(void)fd;
+	(void)what;
+	sample_traffic(m);
+	methods_progress(m);
+}
+
+/* A client that goes away takes its call with it. */
+static void
+on_gone(void *context, struct control_call *call)
+{
+	struct methods *m = context;
+
+	for (unsigned i = 0; i < WAITS_MAX; i++) {
+		if (m->waits[i].call == call)
+			m->waits[i].call = NULL;
+	}
+}
+
+static int
+call_wait(void *context, struct control_call *call, const json_t *params, json_t **result, struct control_error *error)
+{
+	struct methods *m = context;
+	const char *name = json_string_value(json_object_get(params, "for"));
+	double timeout_s = json_number_value(json_object_get(params, "timeout_s"));
+	unsigned at = 0;
+
+	for (unsigned i = 0; i < ARRAY_LEN(conditions); i++) {
+		if (!name || strcmp(conditions[i].name, name) != 0)
+			continue;
+		if (conditions[i].met(m)) {
+			*result = json_pack("{s:b}", "met", true);
+			return 0;
+		}
+		while (at < WAITS_MAX && m->waits[at].call)
+			at++;
+		if (at == WAITS_MAX)
+			return control_fail(error, CONTROL_REFUSED, "too many calls wait already");
+		m->waits[at] = (struct wait){call, conditions[i].met,
+					     clock_now_ns() + (uint64_t)(timeout_s * (double)CLOCK_NS_PER_S)};
+		return CONTROL_LATER;
+	}
+	return control_fail(error, CONTROL_INVALID_PARAMS,
+			    "wait for one of dataplane, generation, settled, established, announced, drained");
+}
+
+/* Views. */
+
+#define VIEW(name)                                                                                                     \
+	static int call_##name(void *context, struct control_call *call, const json_t *params, json_t **result,       \
+			       struct control_error *error)                                                            \
+	{                                                                                                              \
+		const struct methods *m = context;                                                                    \
+                                                                                                                       \
+		(void)call;                                                                                            \
+		(void)params;                                                                                          \
+		(void)error;                                                                                           \
+		*result = view_##name(m->node);                                                                        \
+		return *result ? 0 : -ENOMEM;                                                                          \
+	}
+
+VIEW(status)
+VIEW(services)
+VIEW(backends)
+VIEW(vips)
+VIEW(bgp)
+VIEW(workers)
+VIEW(drops)
+
+/* Changes. */
+
+static int
+call_reload(void *context, struct control_call *call, const json_t *params, json_t **result, struct control_error *error)
+{
+	struct methods *m = context;
+
+	(void)call;
+	(void)params;
+	if (node_reload(m->node) != 0)
+		return control_fail(error, CONTROL_REFUSED, "%s", m->node->config_error);
+	*result = json_pack("{s:I}", "generation", (json_int_t)m->node->generation);
+	return 0;
+}
+
+static bool
+backend_exists(const struct model *model, const char *name)
+{
+	char text[2 * MODEL_NAME_MAX + 1];
+
+	for (unsigned i = 0; i < model->n_pools; i++) {
+		for (unsigned k = 0; k < model->pools[i].n_backends; k++) {
+			snprintf(text, sizeof(text), "%s/%s", model->pools[i].name, model->pools[i].backends[k].name);
+			if (strcmp(text, name) == 0)
+				return true;
+		}
+	}
+	return false;
+}
+
+static int
+set_backend(struct methods *m, const json_t *params, bool drained, json_t **result, struct control_error *error)
+{
+	const char *name = json_string_value(json_object_get(params, "backend"));
+	int err;
+
+	if (!name || !backend_exists(m->node->model, name))
+		return control_fail(error, CONTROL_INVALID_PARAMS, "there is no backend \"%s\": name it as POOL/NAME",
+				    name ? name : "");
+	err = admin_set_backend(m->node->admin, name, drained);
+	if (err)
+		return control_fail(error, CONTROL_REFUSED, "the state file can't be written: %s", strerror(-err));
+	log_notice("backend %s: %s by the operator", name, drained ? "drained" : "undrained");
+	node_changed(m->node);
+	*result = json_pack("{s:s, s:b}", "backend", name, "drained", drained);
+	return 0;
+}
+
+static int
+call_backend_drain(void *context, struct control_call *call, const json_t *params, json_t **result,
+		   struct control_error *error)
+{
+	(void)call;
+	return set_backend(context, params, true, result, error);
+}
+
+static int
+call_backend_undrain(void *context, struct control_call *call, const json_t *params, json_t **result,
+		     struct control_error *error)
+{
+	(void)call;
+	return set_backend(context, params, false, result, error);
+}
+
+static int
+set_node(struct methods *m, bool draining, json_t **result, struct control_error *error)
+{
+	int err = admin_set_node(m->node->admin, draining);
+
+	if (err)
+		return control_fail(error, CONTROL_REFUSED, "the state file can't be written: %s", strerror(-err));
+	m->quiet_since_ns = 0;
+	log_notice("node: %s by the operator", draining ? "drained" : "undrained");
+	node_changed(m->node);
+	*result = json_pack("{s:b}", "draining", draining);
+	return 0;
+}
+
+static int
+call_node_drain(void *context, struct control_call *call, const json_t *params, json_t **result,
+		struct control_error *error)
+{
+	(void)call;
+	(void)params;
+	return set_node(context, true, result, error);
+}
+
+static int
+call_node_undrain(void *context, struct control_call *call, const json_t *params, json_t **result,
+		  struct control_error *error)
+{
+	(void)call;
+	(void)params;
+	return set_node(context, false, result, error);
+}
+
+static const struct control_method table[] = {
+	{"status", call_status},
+	{"services", call_services},
+	{"backends", call_backends},
+	{"vips", call_vips},
+	{"bgp", call_bgp},
+	{"workers", call_workers},
+	{"drops", call_drops},
+	{"reload", call_reload},
+	{"backend.drain", call_backend_drain},
+	{"backend.undrain", call_backend_undrain},
+	{"node.drain", call_node_drain},
+	{"node.undrain", call_node_undrain},
+	{"wait", call_wait},
+};
+
+int
+methods_new(struct node *node, struct methods **out)
+{
+	static const struct timeval period = {.tv_usec = WAIT_POLL_MS * 1000};
+	struct methods *m = calloc(1, sizeof(*m));
+
+	if (!m)
+		return -ENOMEM;
+	m->node = node;
+	m->control = control_new(node->base, node->model->control_socket, table, ARRAY_LEN(table), on_gone, m);
+	m->poll = event_new(node->base, -1, EV_PERSIST, on_poll, m);
+	if (!m->control || !m->poll) {
+		methods_free(m);
+		return -EADDRINUSE;
+	}
+	event_add(m->poll, &period);
+	*out = m;
+	return 0;
+}
+
+void
+methods_free(struct methods *m)
+{
+	if (!m)
+		return;
+	if (m->poll)
+		event_free(m->poll);
+	control_free(m->control);
+	free(m);
+}

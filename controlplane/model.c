@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "controlplane/model.h"
+
+#include <stdlib.h>
+
+void
+model_free(struct model *model)
+{
+	if (!model)
+		return;
+	for (unsigned i = 0; i < model->n_pools; i++)
+		free(model->pools[i].backends);
+	free(model->pools);
+	free(model->services);
+	free(model->vips);
+	free(model->peers);
+	free(model);
+}

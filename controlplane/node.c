@@ -1,0 +1,448 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "controlplane/node.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "controlplane/http.h"
+#include "controlplane/methods.h"
+
+/* Changes of one moment (a reload, a switch that reboots) are worked off together. */
+static const struct timeval RECONCILE_DELAY = {.tv_usec = 5000};
+
+static unsigned
+backends_of(const struct model *model)
+{
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < model->n_pools; i++)
+		n += model->pools[i].n_backends;
+	return n;
+}
+
+bool
+node_backend_usable(const struct node *node, unsigned pool, unsigned backend)
+{
+	return checker_state(node->checker, pool, backend) == HEALTH_UP;
+}
+
+bool
+node_backend_drained(const struct node *node, unsigned pool, unsigned backend)
+{
+	const struct model_pool *p = &node->model->pools[pool];
+	char name[2 * MODEL_NAME_MAX + 1];
+
+	snprintf(name, sizeof(name), "%s/%s", p->name, p->backends[backend].name);
+	return admin_backend_drained(node->admin, name);
+}
+
+/* Health and drains as compile takes them, and what follows for each pool. One allocation, freed as a whole. */
+struct facts {
+	bool *usable;
+	bool *drained;
+	bool *pool_serves;
+	bool is_settled; /* every backend has had its first verdict */
+};
+
+static int
+facts_gather(const struct node *node, struct facts *facts)
+{
+	const struct model *model = node->model;
+	unsigned n = backends_of(model);
+	bool *flags = calloc(2 * (size_t)n + model->n_pools + 1, sizeof(*flags));
+	unsigned at = 0;
+
+	if (!flags)
+		return -ENOMEM;
+	*facts = (struct facts){flags, flags + n, flags + 2 * (size_t)n, true};
+	for (unsigned i = 0; i < model->n_pools; i++) {
+		unsigned first = at;
+
+		for (unsigned k = 0; k < model->pools[i].n_backends; k++, at++) {
+			enum health_state state = checker_state(node->checker, i, k);
+
+			facts->usable[at] = state == HEALTH_UP;
+			facts->drained[at] = node_backend_drained(node, i, k);
+			facts->is_settled = facts->is_settled && state != HEALTH_UNKNOWN;
+		}
+		facts->pool_serves[i] =
+			compile_pool_can_serve(&model->pools[i], facts->usable + first, facts->drained + first);
+	}
+	return 0;
+}
+
+static int
+compare(const void *a, const void *b)
+{
+	return prefix_compare(a, b);
+}
+
+static bool
+lookup(const void *context, const struct addr *addr, struct neighbour *out)
+{
+	return neighbours_lookup(context, addr, out);
+}
+
+static int
+compile_and_publish(struct node *node, const struct facts *facts)
+{
+	const struct model *model = node->model;
+	struct abi_port ports[ABI_PORTS_MAX];
+	struct compile_input input = {.model = model,
+				      .usable = facts->usable,
+				      .drained = facts->drained,
+				      .lookup = lookup,
+				      .lookup_context = node->neighbours,
+				      .ports = ports};
+	struct compiled *image;
+	int err;
+
+	input.n_ports = publish_ports(node->publish, ports, ABI_PORTS_MAX);
+	err = compile_tables(node->compile, &input, &image);
+	if (err)
+		return err;
+	node->n_wanted = 0;
+	for (unsigned i = 0; i < model->n_vips; i++) {
+		if (announce_pools_serve(model, facts->pool_serves, i))
+			node->wanted[node->n_wanted++] = model->vips[i].prefix;
+	}
+	qsort(node->wanted, node->n_wanted, sizeof(*node->wanted), compare);
+	node->wanted_image = image;
+	publish_want(node->publish, image);
+	return 0;
+}
+
+static void
+announce(struct node *node, const struct facts *facts)
+{
+	struct announce_facts in = {.model = node->model,
+				    .pool_serves_now = facts->pool_serves,
+				    .dataplane_alive = node->dataplane_alive,
+				    .draining = admin_node_draining(node->admin),
+				    .served = node->served,
+				    .n_served = node->n_served};
+	struct prefix prefixes[ABI_VIPS_MAX];
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < node->model->n_vips; i++) {
+		enum announce_verdict verdict = announce_decide(&in, i);
+
+		if (verdict != node->verdicts[i])
+			log_notice("vip %s: %s", node->model->vips[i].name, announce_reason(verdict));
+		node->verdicts[i] = verdict;
+		if (verdict == ANNOUNCE_YES)
+			prefixes[n++] = node->model->vips[i].prefix;
+	}
+	qsort(prefixes, n, sizeof(*prefixes), compare);
+	peering_announce(node->peering, prefixes, n);
+	methods_progress(node->methods);
+}
+
+/*
+ * Right after a load, tables made of half-known health would move flows for nothing: what is served stays until each
+ * backend had its first verdict (or would have had it). The loss of the dataplane is acted upon at once.
+ */
+static void
+reconcile(evutil_socket_t fd, short what, void *context)
+{
+	struct node *node = context;
+	struct facts facts;
+	int err;
+
+	(void)fd;
+	(void)what;
+	err = facts_gather(node, &facts);
+	if (err) {
+		log_error("out of memory; tables stay as they are");
+		return;
+	}
+	if (node->dataplane_alive && !facts.is_settled && clock_now_ns() < node->hold_until_ns) {
+		struct timeval again = {.tv_usec = 50000};
+
+		event_add(node->reconcile, &again);
+	} else {
+		if (node->dataplane_alive && (err = compile_and_publish(node, &facts)) != 0)
+			log_error("tables can't be compiled: %s; they stay as they are", strerror(-err));
+		announce(node, &facts);
+	}
+	free(facts.usable);
+}
+
+void
+node_changed(struct node *node)
+{
+	if (!event_pending(node->reconcile, EV_TIMEOUT, NULL))
+		event_add(node->reconcile, &RECONCILE_DELAY);
+}
+
+static void
+on_neighbours(void *context)
+{
+	node_changed(context);
+}
+
+static void
+on_health(void *context, unsigned pool, unsigned backend)
+{
+	struct node *node = context;
+	const struct model_pool *p = &node->model->pools[pool];
+	const char *state = health_state_name(checker_state(node->checker, pool, backend));
+	const char *reason = checker_reason(node->checker, pool, backend);
+
+	log_notice("backend %s/%s is %s%s%s", p->name, p->backends[backend].name, state, *reason ? ": " : "", reason);
+	node_changed(node);
+}
+
+static void
+on_connected(void *context)
+{
+	struct node *node = context;
+
+	node->dataplane_alive = true;
+	node_changed(node);
+}
+
+static void
+on_served(void *context, uint64_t generation, const struct compiled *image)
+{
+	struct node *node = context;
+	struct facts facts;
+
+	node->generation = generation;
+	if (image == node->wanted_image) {
+		memcpy(node->served, node->wanted, node->n_wanted * sizeof(*node->wanted));
+		node->n_served = node->n_wanted;
+	}
+	if (facts_gather(node, &facts) != 0)
+		return;
+	announce(node, &facts);
+	free(facts.usable);
+}
+
+static void
+on_rejected(void *context, const struct abi_nak *nak)
+{
+	(void)context;
+	log_error("dataplane refused generation %llu: %s (record %u)", (unsigned long long)nak->generation, nak->text,
+		  nak->record);
+}
+
+/* Withdrawn before anything else happens. */
+static void
+on_lost(void *context)
+{
+	struct node *node = context;
+	struct facts facts;
+
+	node->dataplane_alive = false;
+	node->generation = 0;
+	node->n_served = 0;
+	node->wanted_image = NULL;
+	if (facts_gather(node, &facts) != 0) {
+		peering_announce(node->peering, NULL, 0);
+		return;
+	}
+	announce(node, &facts);
+	free(facts.usable);
+}
+
+static void
+on_settled(void *context, uint64_t generation)
+{
+	struct node *node = context;
+
+	log_info("generation %llu: all slots are stable", (unsigned long long)generation);
+	methods_progress(node->methods);
+}
+
+static const struct publish_events PUBLISH_EVENTS = {
+	.connected = on_connected,
+	.served = on_served,
+	.rejected = on_rejected,
+	.lost = on_lost,
+	.port_changed = on_neighbours,
+	.settled = on_settled,
+};
+
+static int
+watch_backends(struct node *node, const struct model *model)
+{
+	struct addr *addrs = calloc(backends_of(model) + 1, sizeof(*addrs));
+	unsigned n = 0;
+	int err;
+
+	if (!addrs)
+		return -ENOMEM;
+	for (unsigned i = 0; i < model->n_pools; i++) {
+		for (unsigned k = 0; k < model->pools[i].n_backends; k++)
+			addrs[n++] = model->pools[i].backends[k].addr;
+	}
+	err = neighbours_watch(node->neighbours, addrs, n);
+	free(addrs);
+	return err;
+}
+
+/* How long first verdicts may take: the slowest check's timeout, and the spread of the starts over an interval. */
+static uint64_t
+first_verdicts_ns(const struct model *model)
+{
+	uint64_t longest_ms = 0;
+
+	for (unsigned i = 0; i < model->n_pools; i++) {
+		const struct model_health *h = &model->pools[i].health;
+		uint64_t ms = (uint64_t)h->interval_ms + h->timeout_ms;
+
+		if (h->n_checks > 0 && ms > longest_ms)
+			longest_ms = ms;
+	}
+	return longest_ms * CLOCK_NS_PER_MS + 500 * CLOCK_NS_PER_MS;
+}
+
+/* Takes the model over. All that can fail comes first. */
+static int
+adopt(struct node *node, struct model *model)
+{
+	enum announce_verdict *verdicts = calloc(model->n_vips + 1, sizeof(*verdicts));
+	int err = verdicts ? watch_backends(node, model) : -ENOMEM;
+
+	if (!err)
+		err = checker_apply(node->checker, model);
+	if (!err)
+		err = peering_apply(node->peering, model);
+	if (err) {
+		free(verdicts);
+		return err;
+	}
+	for (unsigned i = 0; i < model->n_vips; i++)
+		verdicts[i] = ANNOUNCE_NOT_SERVED;
+	free(node->verdicts);
+	model_free(node->model);
+	node->verdicts = verdicts;
+	node->model = model;
+	node->loaded_ns = clock_now_ns();
+	node->hold_until_ns = node->loaded_ns + first_verdicts_ns(model);
+	node_changed(node);
+	return 0;
+}
+
+static int
+refuse_moved_sockets(struct node *node, const struct model *model)
+{
+	if (strcmp(node->model->control_socket, model->control_socket) == 0 &&
+	    strcmp(node->model->dataplane_socket, model->dataplane_socket) == 0 &&
+	    strcmp(node->model->http_listen, model->http_listen) == 0)
+		return 0;
+	snprintf(node->config_error, sizeof(node->config_error),
+		 "%s: node.control, node.dataplane and node.http change with a restart only", node->config_path);
+	return -EBUSY;
+}
+
+int
+node_reload(struct node *node)
+{
+	struct config_errors errors = {0};
+	struct model *model = NULL;
+	int err = config_load(node->config_path, &model, &errors);
+
+	if (err) {
+		config_errors_format(&errors, node->config_error, sizeof(node->config_error));
+		return err;
+	}
+	err = refuse_moved_sockets(node, model);
+	if (!err) {
+		err = adopt(node, model);
+		if (err)
+			snprintf(node->config_error, sizeof(node->config_error), "%s", strerror(-err));
+	}
+	if (err) {
+		model_free(model);
+		return err;
+	}
+	node->config_error[0] = '\0';
+	log_notice("%s: loaded", node->config_path);
+	return 0;
+}
+
+static int
+load_first(const char *path, struct model **model)
+{
+	struct config_errors errors = {0};
+	int err = config_load(path, model, &errors);
+
+	if (err)
+		config_errors_print(&errors, stderr);
+	return err;
+}
+
+static int
+parts_new(struct node *node)
+{
+	char state[128];
+	int err;
+
+	snprintf(state, sizeof(state), "%s.state", node->model->control_socket);
+	node->admin = admin_open(state);
+	node->reconcile = evtimer_new(node->base, reconcile, node);
+	node->peering = peering_new(node->base);
+	node->checker = checker_new(node->base, on_health, node);
+	if (!node->admin || !node->reconcile || !node->peering || !node->checker)
+		return -ENOMEM;
+	err = compile_new(&node->compile);
+	if (!err)
+		err = neighbours_new(node->base, on_neighbours, node, &node->neighbours);
+	if (!err)
+		err = methods_new(node, &node->methods);
+	if (err)
+		return err;
+	if (node->model->http_listen[0] && !(node->http = http_new(node))) {
+		log_error("http: can't listen on %s", node->model->http_listen);
+		return -EADDRNOTAVAIL;
+	}
+	return publish_new(node->base, node->model->dataplane_socket, &PUBLISH_EVENTS, node, &node->publish);
+}
+
+int
+node_init(struct node *node, struct event_base *base, const char *config_path)
+{
+	struct model *model = NULL;
+	int err;
+
+	*node = (struct node){.config_path = config_path, .base = base, .started_ns = clock_now_ns()};
+	err = load_first(config_path, &model);
+	if (err)
+		return err;
+	node->model = model;
+	err = parts_new(node);
+	if (!err) {
+		node->model = NULL;
+		err = adopt(node, model);
+		if (err)
+			node->model = model;
+	}
+	if (err) {
+		log_error("can't start: %s", strerror(-err));
+		node_fini(node);
+	}
+	return err;
+}
+
+void
+node_fini(struct node *node)
+{
+	http_free(node->http);
+	methods_free(node->methods);
+	peering_free(node->peering);
+	publish_free(node->publish);
+	checker_free(node->checker);
+	neighbours_free(node->neighbours);
+	compile_free(node->compile);
+	if (node->reconcile)
+		event_free(node->reconcile);
+	admin_close(node->admin);
+	free(node->verdicts);
+	model_free(node->model);
+}

@@ -1,0 +1,371 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include <criterion/criterion.h>
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "abi/layout.h"
+#include "base/flowhash.h"
+#include "controlplane/config.h"
+
+/* What each row changes: one line of this file, by number, is replaced by the row's text. */
+static const char *const base[] = {
+	"node:",
+	"  name: edge",
+	"  source: {ipv4: 10.77.1.2}",
+	"bgp:",
+	"  as: 65010",
+	"  router_id: 10.77.1.2",
+	"  peers:",
+	"    - {name: r1, address: 10.77.1.1, as: 65001}",
+	"vips:",
+	"  - {name: v1, prefix: 10.99.0.1/32}",
+	"  - {name: v2, prefix: 10.99.0.0/24}",
+	"pools:",
+	"  - name: web",
+	"    idle: 300s",
+	"    health: {interval: 2s}",
+	"    backends:",
+	"      - {name: s1, address: 10.77.2.11}",
+	"      - {name: s2, address: 10.77.2.12}",
+	"services:",
+	"  - {name: a, vip: v1, pool: web, protocol: tcp, port: 80}",
+	"  - {name: b, vip: v1, pool: web, protocol: udp, port: 53}",
+};
+
+static const struct {
+	unsigned line;
+	const char *text;
+	const char *error;
+} rows[] = {
+	{2, "  nam: edge", "t:2:3: unknown key nam; did you mean name?"},
+	{2, "  name: edge\n  zzzzzzzz: 1", "t:3:3: unknown key zzzzzzzz"},
+	{2, "  control: /run/c", "t:2:3: node lacks the key name"},
+	{2, "  name: edge\n  name: edge", "t:3:3: key name is there twice"},
+	{2, "  name: [edge]", "t:2:9: name must be a name, not a list"},
+	{2, "  name: ''", "t:2:9: name must be a name, not nothing"},
+	{2, "  name: e/dge", "t:2:9: name e/dge may hold letters, digits, '.', '_' and '-' only"},
+	{2, "  name: 0123456789012345678901234567890123456789012345678901234567890123",
+	 "t:2:9: name 0123456789012345678901234567890123456789012345678901234567890123 is longer than 63 characters"},
+	{2, "  name: edge\n  http: 9464", "t:3:9: http 9464 is no address:port such as 127.0.0.1:9464 or [::1]:9464"},
+	{2, "  name: edge\n  http: \"::1:80\"", "t:3:9: http ::1:80 is no address:port such as 127.0.0.1:9464 or [::1]:9464"},
+	{2, "  name: edge\n  control: \"a\\tb\"", "t:3:12: control a?b holds a character that is not printable ASCII"},
+	{3, "  source: {ipv4: \"fd77::1\"}", "t:3:18: ipv4 fd77::1 is no IPv4 address"},
+	{3, "  source: {ipv6: 10.0.0.1}", "t:3:18: ipv6 10.0.0.1 is no IPv6 address"},
+	{3, "  source: 10.0.0.1", "t:3:11: source must be a mapping"},
+	{3, "  dataplane: /run/d",
+	 "t:17:29: address 10.77.2.11 needs an outer source: node.source.ipv4 is not there"},
+	{5, "  as: 0", "t:5:7: as 0 is below 1"},
+	{5, "  as: x", "t:5:7: as x is no whole number"},
+	{5, "  as: 4294967295", "t:5:7: as 4294967295 is above 4294967294"},
+	{6, "  router_id: \"fd77::1\"", "t:6:14: router_id fd77::1 is no IPv4 address"},
+	{6, "  router_id: 0.0.0.0", "t:6:14: router_id 0.0.0.0 is zero"},
+	{8, "    - {name: r1, address: x, as: 65001}", "t:8:27: address x is no address"},
+	{8, "    - {name: r1, address: 10.77.1.1, as: 65001, hold: 2s}", "t:8:55: hold 2s must be 0s or at least 3s"},
+	{8, "    - {name: r1, address: 10.77.1.1, as: 65001, local: \"fd77::1\"}",
+	 "t:8:56: local fd77::1 is not of the peer's address family"},
+	{8, "    - {name: r1, address: 10.77.1.1, as: 1}\n    - {name: r2, address: 10.77.1.1, as: 1}",
+	 "t:9:27: address 10.77.1.1 is peer r1's too"},
+	{8, "    - {name: r1, address: 10.77.1.1, as: 1}\n    - {name: r1, address: 10.77.1.9, as: 1}",
+	 "t:9:14: peer r1 is there twice"},
+	{10, "  - {name: v1, prefix: 10.99.0.1/33}", "t:10:24: prefix 10.99.0.1/33 is longer than its family's addresses"},
+	{10, "  - {name: v1, prefix: 10.99.0.1/24}", "t:10:24: prefix 10.99.0.1/24 has bits set behind its length"},
+	{10, "  - {name: v1, prefix: nine}", "t:10:24: prefix nine is no prefix"},
+	{10, "  - {name: v1, prefix: 10.99.0.1, unmatched: keep}", "t:10:46: unmatched keep is not drop or refuse"},
+	{11, "  - {name: v1, prefix: 10.99.0.2}", "t:11:12: vip v1 is there twice"},
+	{11, "  - {name: v2, prefix: 10.99.0.1}", "t:11:24: prefix 10.99.0.1/32 is vip v1's too"},
+	{11, "  - {name: v2, prefix: 10.77.1.2}", "t:11:24: prefix 10.77.1.2/32 holds the node's source 10.77.1.2"},
+	{11, "  - {name: v2, prefix: 10.77.1.1}", "t:11:24: prefix 10.77.1.1/32 holds peer r1's address 10.77.1.1"},
+	{11, "  - {name: v2, prefix: 10.77.2.12}", "t:11:24: prefix 10.77.2.12/32 holds backend s2's address 10.77.2.12"},
+	{14, "    idle: 300", "t:14:11: idle 300 has no unit: write 300s or 300ms"},
+	{14, "    idle: 5 days", "t:14:11: idle 5 days is no duration such as 500ms, 2s, 5m or 1h"},
+	{14, "    idle: 1500ms", "t:14:11: idle 1500ms is not a whole number of seconds"},
+	{14, "    idle: 11h", "t:14:11: idle 11h is above 36000s"},
+	{14, "    fail_open: yes", "t:14:16: fail_open yes is neither true nor false"},
+	{14, "    min_weight: 101%", "t:14:17: min_weight 101% is above 100%"},
+	{14, "    min_weight: 10", "t:14:17: min_weight 10 is no percentage such as 10%"},
+	{14, "    encapsulation: vxlan", "t:14:20: encapsulation vxlan is not l2, ipip, gue or gre"},
+	{14, "    encapsulation: {kind: gue, dscp: 64}", "t:14:38: dscp 64 is neither copy nor 0 to 63"},
+	{14, "    encapsulation: {kind: gue, vary_source: 17}", "t:14:45: vary_source 17 is above 16"},
+	{15, "    health: {interval: 1s, timeout: 2s}", "t:15:37: timeout 2000ms is above the interval 1000ms"},
+	{15, "    health: {interval: 500ms}", "t:15:24: timeout 1000ms is above the interval 500ms"},
+	{15, "    health: {interval: 50ms}", "t:15:24: interval 50ms is below 100ms"},
+	{15, "    health: {checks: [{kind: tcp}]}", "t:15:23: a check of kind tcp lacks the key port"},
+	{15, "    health: {checks: [{kind: dns}]}", "t:15:23: a check of kind dns lacks the key query"},
+	{15, "    health: {checks: [{kind: icmp, port: 1}]}", "t:15:42: port has no meaning for a check of kind icmp"},
+	{15, "    health: {checks: [{kind: http, query: x}]}", "t:15:43: query has no meaning for a check of kind http"},
+	{15, "    health: {checks: [{kind: http, path: x}]}", "t:15:42: path x must begin with / and hold no space"},
+	{15, "    health: {checks: [{kind: http, status: 99}]}", "t:15:44: status 99 is no HTTP status or range such as 200-299"},
+	{15, "    health: {checks: [{}, {}, {}, {}, {}, {}, {}, {}, {}]}", "t:15:22: checks must be a list of at most 8 checks"},
+	{17, "      - {name: s1, address: 10.77.2.11, weight: 300}", "t:17:49: weight 300 is above 255"},
+	{17, "      - {name: s2, address: 10.77.2.11}", "t:18:16: backend s2 is there twice"},
+	{17, "      - {name: s1, address: 10.77.2.12}", "t:18:29: address 10.77.2.12 is backend s1's too"},
+	{17, "      - {name: s1, address: \"fd77::1\"}",
+	 "t:17:29: address fd77::1 needs an outer source: node.source.ipv6 is not there"},
+	{20, "  - {name: b, vip: v1, pool: web, protocol: tcp, port: 80}", "t:21:12: service b is there twice"},
+	{20, "  - {name: a, vip: v9, pool: web, port: 80}", "t:20:20: there is no vip v9"},
+	{20, "  - {name: a, vip: v1, pool: w, port: 80}", "t:20:30: there is no pool w"},
+	{20, "  - {name: a, vip: v1, pool: web, port: 9-8}", "t:20:41: port 9-8 is not any, a port or a range such as 8000-8099"},
+	{20, "  - {name: a, vip: v1, pool: web, protocol: udp, port: 53}", "t:21:5: service b overlaps service a"},
+	{20, "  - {name: a, vip: v1, pool: web, protocol: any, port: 53}", "t:21:5: service b overlaps service a"},
+	{21, "  - {name: b, vip: v1, pool: web, protocol: tcp, port: 80-80}", "t:21:5: service b overlaps service a"},
+	{9, "vips: {}\nx:", "t:9:7: vips must be a list"},
+	{2, "  name: &n edge", "t:2:9: anchors are not taken"},
+	{2, "  name: *n", "t:2:9: aliases are not taken"},
+	{2, "  name: \"a\\0b\"", "t:2:9: a NUL character is not taken"},
+	{2, "  name: edge\n  [x]: y", "t:3:3: a key must be a word"},
+	{21, "---\nnode: {}", "t:21:1: a second document"},
+	{2, "  name: [[[[[[[[[[[[[[[[[[]]]]]]]]]]]]]]]]]]", "t:2:23: nested too deeply"},
+};
+
+static size_t
+compose(char *text, size_t size, unsigned line, const char *instead)
+{
+	size_t at = 0;
+
+	for (unsigned i = 0; i < ARRAY_LEN(base); i++)
+		at += (size_t)snprintf(text + at, size - at, "%s\n", i + 1 == line ? instead : base[i]);
+	return at;
+}
+
+static struct model *
+parse(const char *text, size_t len, struct config_errors *errors)
+{
+	struct model *model = NULL;
+	int err = config_parse("t", text, len, &model, errors);
+
+	cr_assert_eq(err, 0, "%s", errors->list[0].text);
+	return model;
+}
+
+Test(config, says_where_and_what_is_wrong)
+{
+	struct config_errors errors;
+	struct model *model = NULL;
+	char text[4096];
+
+	for (unsigned i = 0; i < ARRAY_LEN(rows); i++) {
+		size_t len = compose(text, sizeof(text), rows[i].line, rows[i].text);
+
+		cr_expect_eq(config_parse("t", text, len, &model, &errors), -EINVAL, "row %u: %s", i, rows[i].text);
+		cr_expect_str_eq(errors.list[0].text, rows[i].error, "row %u: %s", i, errors.list[0].text);
+	}
+}
+
+Test(config, takes_ranges_that_are_nested)
+{
+	struct config_errors errors;
+	char text[4096];
+
+	model_free(parse(text, compose(text, sizeof(text), 20, "  - {name: a, vip: v1, pool: web}"), &errors));
+	model_free(parse(text, compose(text, sizeof(text), 20, "  - {name: a, vip: v1, pool: web, port: 50-60}"), &errors));
+}
+
+Test(config, refuses_a_link_layer_pool_of_another_family)
+{
+	static const char text[] = "node: {name: n}\nvips: [{name: v, prefix: \"fd99::1\"}]\npools:\n- name: p\n"
+				   "  encapsulation: l2\n  backends: [{name: s, address: 10.0.0.1}]\n"
+				   "services: [{name: a, vip: v, pool: p}]\n";
+	struct config_errors errors;
+	struct model *model;
+
+	cr_assert_eq(config_parse("t", text, strlen(text), &model, &errors), -EINVAL);
+	cr_assert_str_eq(errors.list[0].text,
+			 "t:7:36: pool p has encapsulation l2, but backend s is not of vip v's address family");
+}
+
+Test(config, refuses_a_pool_without_weight)
+{
+	static const char text[] = "node: {name: n}\nvips: []\nservices: []\npools:\n- name: p\n  encapsulation: l2\n"
+				   "  backends: [{name: s, address: 10.0.0.1, weight: 0}]\n";
+	struct config_errors errors;
+	struct model *model;
+
+	cr_assert_eq(config_parse("t", text, strlen(text), &model, &errors), -EINVAL);
+	cr_assert_str_eq(errors.list[0].text, "t:7:13: pool p has no backend with a weight above 0");
+}
+
+Test(config, counts_errors_above_the_list_and_cuts_the_text)
+{
+	struct config_errors errors;
+	struct model *model;
+	char text[4096] = "", all[8192], cut[10];
+	const char *end;
+
+	for (unsigned i = 0; i < 23; i++)
+		snprintf(text + strlen(text), sizeof(text) - strlen(text), "k%u: 1\n", i);
+	cr_assert_eq(config_parse("t", text, strlen(text), &model, &errors), -EINVAL);
+	cr_assert_eq(errors.n, 23 + 4);
+	config_errors_format(&errors, all, sizeof(all));
+	end = strrchr(all, '\n');
+	cr_assert_not_null(end);
+	cr_assert_str_eq(end, "\nand 7 more");
+	config_errors_format(&errors, cut, sizeof(cut));
+	cr_assert_eq(strlen(cut), sizeof(cut) - 1);
+}
+
+Test(config, says_that_a_file_cannot_be_read)
+{
+	struct config_errors errors;
+	struct model *model;
+
+	cr_assert_eq(config_load("/nonexistent/x.yaml", &model, &errors), -EINVAL);
+	cr_assert_str_eq(errors.list[0].text, "/nonexistent/x.yaml: No such file or directory");
+	cr_assert_eq(config_parse("t", "", 0, &model, &errors), -EINVAL);
+	cr_assert_str_eq(errors.list[0].text, "t:1:1: the file is empty");
+}
+
+Test(config, fills_in_the_defaults)
+{
+	struct config_errors errors;
+	char text[4096];
+	size_t len = compose(text, sizeof(text), 15, "    health: {checks: [{kind: http}, {kind: https}, {kind: icmp}]}");
+	struct model *m = parse(text, len, &errors);
+	const struct model_pool *pool = &m->pools[0];
+	const struct model_health *health = &pool->health;
+
+	cr_expect_str_eq(m->dataplane_socket, ABI_DATAPLANE_SOCKET);
+	cr_expect_str_eq(m->control_socket, ABI_CONTROL_SOCKET);
+	cr_expect_eq(m->peers[0].hold_s, 9);
+	cr_expect_eq(m->peers[0].reconnect_s, 5);
+	cr_expect_eq(m->peers[0].graceful_restart_s, 0);
+	cr_expect_eq(m->peers[0].local_as, 65010);
+	cr_expect_eq(m->peers[0].router_id, 0x0a4d0102);
+	cr_expect_not(m->vips[0].refuse);
+	cr_expect_eq(m->vips[0].announce, MODEL_ANNOUNCE_ALL);
+	cr_expect_eq(pool->hash, MODEL_HASH_STABLE);
+	cr_expect_eq(pool->seed, flowhash_bytes(0, "web", 3));
+	cr_expect_eq(pool->window_s, 60);
+	cr_expect_eq(pool->encap, ABI_ENCAP_IPIP);
+	cr_expect_eq(pool->gue_port, 6080);
+	cr_expect_eq(pool->min_healthy, 1);
+	cr_expect_eq(pool->backends[1].weight, 100);
+	cr_expect_eq(health->interval_ms, 2000);
+	cr_expect_eq(health->timeout_ms, 1000);
+	cr_expect_eq(health->rise, 2);
+	cr_expect_eq(health->fall, 3);
+	cr_expect_eq(health->jitter_percent, 10);
+	cr_expect_eq(health->hold_flaps, 5);
+	cr_expect_eq(health->hold_window_s, 60);
+	cr_expect_eq(health->hold_s, 30);
+	cr_expect_eq(health->checks[0].port, 80);
+	cr_expect_eq(health->checks[1].port, 443);
+	cr_expect_eq(health->checks[2].port, 0);
+	cr_expect_not(health->checks[1].tls_verify);
+	cr_expect_eq(m->services[1].protocol, IPPROTO_UDP);
+	cr_expect_eq(m->services[1].port_last, 53);
+	cr_expect_eq(m->services[1].affinity, ABI_AFFINITY_FLOW);
+	model_free(m);
+}
+
+static bool
+pools_equal(const struct model_pool *a, const struct model_pool *b)
+{
+	return strcmp(a->name, b->name) == 0 && a->hash == b->hash && a->seed == b->seed && a->window_s == b->window_s &&
+	       a->idle_s == b->idle_s && a->encap == b->encap && a->gue_port == b->gue_port &&
+	       a->gue_checksum == b->gue_checksum && a->dscp_mode == b->dscp_mode && a->dscp == b->dscp &&
+	       a->source_vary_bits == b->source_vary_bits && a->min_healthy == b->min_healthy &&
+	       a->min_weight_percent == b->min_weight_percent && a->fail_open == b->fail_open &&
+	       memcmp(&a->health, &b->health, sizeof(a->health)) == 0 && a->n_backends == b->n_backends &&
+	       memcmp(a->backends, b->backends, a->n_backends * sizeof(*a->backends)) == 0;
+}
+
+static void
+expect_equal(const struct model *a, const struct model *b)
+{
+	cr_expect_eq(memcmp(a, b, offsetof(struct model, n_peers)), 0);
+	cr_assert(a->n_peers == b->n_peers && a->n_vips == b->n_vips && a->n_pools == b->n_pools &&
+		  a->n_services == b->n_services);
+	if (a->n_peers > 0)
+		cr_expect_eq(memcmp(a->peers, b->peers, a->n_peers * sizeof(*a->peers)), 0);
+	cr_expect_eq(memcmp(a->vips, b->vips, a->n_vips * sizeof(*a->vips)), 0);
+	cr_expect_eq(memcmp(a->services, b->services, a->n_services * sizeof(*a->services)), 0);
+	for (unsigned i = 0; i < a->n_pools; i++)
+		cr_expect(pools_equal(&a->pools[i], &b->pools[i]), "pool %s", a->pools[i].name);
+}
+
+static void
+expect_round_trip(const char *text, size_t len)
+{
+	struct config_errors errors;
+	struct model *model = parse(text, len, &errors), *again;
+	char *printed = NULL;
+	size_t printed_len = 0;
+	FILE *file = open_memstream(&printed, &printed_len);
+
+	cr_assert_not_null(file);
+	config_print(file, model);
+	fclose(file);
+	again = parse(printed, printed_len, &errors);
+	expect_equal(model, again);
+	model_free(model);
+	model_free(again);
+	free(printed);
+}
+
+static size_t
+read_config(const char *name, char *text, size_t size)
+{
+	char path[512];
+	FILE *file;
+	size_t len;
+
+	snprintf(path, sizeof(path), "%s/%s", getenv("CONFIGS"), name);
+	file = fopen(path, "re");
+	cr_assert_not_null(file, "%s", path);
+	len = fread(text, 1, size, file);
+	fclose(file);
+	return len;
+}
+
+Test(config, prints_what_parses_back_to_the_same)
+{
+	static const struct {
+		const char *word;
+		const char *value;
+	} words[] = {{"@NODE@", "edge1"}, {"@DIR@", "/tmp/pop"}, {"@HOST@", "2"}, {"@ENCAP@", "gue"}};
+	char text[8192], filled[8192] = "";
+	size_t len, at = 0;
+
+	expect_round_trip(text, read_config("edge.yaml", text, sizeof(text)));
+	expect_round_trip(text, read_config("minimal.yaml", text, sizeof(text)));
+	len = read_config("pop.yaml.in", text, sizeof(text) - 1);
+	text[len] = '\0';
+	for (const char *c = text; *c;) {
+		unsigned i = 0;
+
+		while (i < ARRAY_LEN(words) && strncmp(c, words[i].word, strlen(words[i].word)) != 0)
+			i++;
+		if (i < ARRAY_LEN(words)) {
+			at += (size_t)snprintf(filled + at, sizeof(filled) - at, "%s", words[i].value);
+			c += strlen(words[i].word);
+		} else {
+			filled[at++] = *c++;
+		}
+		cr_assert_lt(at, sizeof(filled));
+	}
+	expect_round_trip(filled, at);
+}
+
+Test(config, survives_a_file_that_is_cut_anywhere)
+{
+	char text[8192];
+	size_t len = read_config("edge.yaml", text, sizeof(text));
+
+	for (size_t cut = 0; cut < len; cut++) {
+		struct config_errors errors;
+		struct model *model = NULL;
+		/* Of its exact size, so that a read behind the end is seen by the sanitizer. */
+		char *copy = malloc(cut > 0 ? cut : 1);
+
+		cr_assert_not_null(copy);
+		memcpy(copy, text, cut);
+		if (config_parse("t", copy, cut, &model, &errors) == 0)
+			model_free(model);
+		else
+			cr_expect_gt(errors.n, 0);
+		free(copy);
+	}
+}
