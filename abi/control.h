@@ -27,6 +27,8 @@
 #ifndef ABI_CONTROL_H
 #define ABI_CONTROL_H
 
+#define CONTROL_SOCKET_DEFAULT "/run/nearcast/control.sock"
+
 enum {
 	CONTROL_LINE_MAX = 1 << 20, /* octets of a request, newline included */
 	CONTROL_CLIENTS_MAX = 64,

@@ -22,7 +22,6 @@
 #define ABI_MAGIC UINT32_C(0x6e656172) /* "near" */
 #define ABI_VERSION 1
 #define ABI_DATAPLANE_SOCKET "/run/nearcast/dataplane.sock"
-#define ABI_CONTROL_SOCKET "/run/nearcast/control.sock"
 
 enum {
 	ABI_SLOTS = 65536, /* slots of a pool's table */

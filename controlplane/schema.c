@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The file's shape as tables: which keys there are, what they take, where it goes, and what holds without them. */
+#include "abi/control.h"
 #include "controlplane/schema.h"
 
 #include <netinet/in.h>
@@ -158,6 +159,6 @@ schema_read(struct reading *r, const struct yaml_tree *root)
 	struct model *model = r->model;
 
 	memcpy(model->dataplane_socket, ABI_DATAPLANE_SOCKET, sizeof(ABI_DATAPLANE_SOCKET));
-	memcpy(model->control_socket, ABI_CONTROL_SOCKET, sizeof(ABI_CONTROL_SOCKET));
+	memcpy(model->control_socket, CONTROL_SOCKET_DEFAULT, sizeof(CONTROL_SOCKET_DEFAULT));
 	schema_map(r, root, "the file", keys, ARRAY_LEN(keys), model);
 }

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "abi/control.h"
 #include "abi/layout.h"
 #include "base/flowhash.h"
 #include "controlplane/config.h"
@@ -227,7 +228,7 @@ Test(config, fills_in_the_defaults)
 	const struct model_health *health = &pool->health;
 
 	cr_expect_str_eq(m->dataplane_socket, ABI_DATAPLANE_SOCKET);
-	cr_expect_str_eq(m->control_socket, ABI_CONTROL_SOCKET);
+	cr_expect_str_eq(m->control_socket, CONTROL_SOCKET_DEFAULT);
 	cr_expect_eq(m->peers[0].hold_s, 9);
 	cr_expect_eq(m->peers[0].reconnect_s, 5);
 	cr_expect_eq(m->peers[0].graceful_restart_s, 0);

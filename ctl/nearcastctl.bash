@@ -1,0 +1,30 @@
+# SPDX-License-Identifier: BSD-2-Clause
+# Completion of nearcastctl's words; backends' names come from the control plane, where one runs.
+_nearcastctl() {
+	local current=${COMP_WORDS[COMP_CWORD]} words=() word skip=no
+	for word in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
+		if [ "$skip" = yes ]; then skip=no; continue; fi
+		case $word in
+		--socket | --timeout) skip=yes ;;
+		--*) ;;
+		*) words+=("$word") ;;
+		esac
+	done
+	local choices
+	case "${words[*]}" in
+	'') choices='status services backends vips bgp workers drops reload backend node wait' ;;
+	backend | node) choices='drain undrain' ;;
+	wait) choices='dataplane generation settled established announced drained' ;;
+	backends) choices=$(nearcastctl --json backends 2>/dev/null | sed -n 's/.*"pool": "\(.*\)",*/\1/p' | sort -u) ;;
+	'backend drain' | 'backend undrain')
+		choices=$(nearcastctl --json backends 2>/dev/null |
+			sed -n 's/.*"pool": "\(.*\)",*/\1/p; s/.*"name": "\(.*\)",*/\1/p' | paste -d/ - -)
+		;;
+	*) choices='' ;;
+	esac
+	case $current in
+	-*) choices='--socket --json --watch --all --timeout --no-wait --version --help' ;;
+	esac
+	mapfile -t COMPREPLY < <(compgen -W "$choices" -- "$current")
+}
+complete -F _nearcastctl nearcastctl

@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "ctl/table.h"
+
+#include <string.h>
+
+enum { COLUMNS_MAX = 32 };
+
+void
+table_cell(const json_t *value, char text[static TABLE_CELL_MAX])
+{
+	if (json_is_boolean(value))
+		snprintf(text, TABLE_CELL_MAX, "%s", json_is_true(value) ? "yes" : "no");
+	else if (json_is_integer(value))
+		snprintf(text, TABLE_CELL_MAX, "%lld", (long long)json_integer_value(value));
+	else if (json_is_real(value))
+		snprintf(text, TABLE_CELL_MAX, "%.1f", json_real_value(value));
+	else if (json_is_string(value) && json_string_length(value) > 0)
+		snprintf(text, TABLE_CELL_MAX, "%s", json_string_value(value));
+	else
+		snprintf(text, TABLE_CELL_MAX, "-");
+}
+
+static void
+print_cell(FILE *out, const char *text, size_t width, bool is_right, bool is_last)
+{
+	if (is_right)
+		fprintf(out, "%*s", (int)width, text);
+	else
+		fprintf(out, "%-*s", is_last ? 0 : (int)width, text);
+	fputs(is_last ? "\n" : "  ", out);
+}
+
+static size_t
+column_width(const json_t *list, const struct table_column *column)
+{
+	size_t width = strlen(column->title), index;
+	char text[TABLE_CELL_MAX];
+	json_t *row;
+
+	json_array_foreach(list, index, row)
+	{
+		table_cell(json_object_get(row, column->member), text);
+		if (strlen(text) > width)
+			width = strlen(text);
+	}
+	return width;
+}
+
+void
+table_print(FILE *out, const json_t *list, const struct table_column *columns)
+{
+	size_t widths[COLUMNS_MAX], index;
+	char text[TABLE_CELL_MAX];
+	unsigned n = 0;
+	json_t *row;
+
+	if (json_array_size(list) == 0) {
+		fputs("none\n", out);
+		return;
+	}
+	for (; n < COLUMNS_MAX && columns[n].title; n++)
+		widths[n] = column_width(list, &columns[n]);
+	for (unsigned i = 0; i < n; i++)
+		print_cell(out, columns[i].title, widths[i],
+			   json_is_number(json_object_get(json_array_get(list, 0), columns[i].member)), i == n - 1);
+	json_array_foreach(list, index, row)
+	{
+		for (unsigned i = 0; i < n; i++) {
+			const json_t *value = json_object_get(row, columns[i].member);
+
+			table_cell(value, text);
+			print_cell(out, text, widths[i], json_is_number(value), i == n - 1);
+		}
+	}
+}
+
+static void
+print_members(FILE *out, const json_t *object, const char *outer)
+{
+	char text[TABLE_CELL_MAX], name[TABLE_CELL_MAX];
+	const char *key;
+	json_t *value;
+
+	json_object_foreach((json_t *)(uintptr_t)object, key, value)
+	{
+		snprintf(name, sizeof(name), "%s%s%s", outer, *outer ? "." : "", key);
+		if (json_is_object(value)) {
+			print_members(out, value, name);
+			continue;
+		}
+		table_cell(value, text);
+		fprintf(out, "%-22s  %s\n", name, text);
+	}
+}
+
+void
+table_print_object(FILE *out, const json_t *object)
+{
+	print_members(out, object, "");
+}
