@@ -137,7 +137,7 @@ is_vip(const void *at, const void *end, __be16 protocol)
 
 SEC("xdp")
 int
-steer(struct xdp_md *context)
+nearcast_steer(struct xdp_md *context)
 {
 	const void *end = (const void *)(long)context->data_end;
 	const struct ethhdr *eth = (const void *)(long)context->data;

@@ -10,6 +10,9 @@
 #ifndef BPF_STEER_H
 #define BPF_STEER_H
 
+/* The program's name: with it a dataplane knows what a killed one left on the interface. */
+#define STEER_PROGRAM "nearcast_steer"
+
 enum steer_kind {
 	STEER_UNICAST,
 	STEER_MULTICAST,

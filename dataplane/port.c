@@ -48,11 +48,14 @@ open_af_xdp(struct port *port, unsigned index, const struct options *options)
 			  options->steer_object);
 		return -errno;
 	}
-	if (steering_is_taken(o->interface)) {
-		log_error("port %s: %s has an XDP program already: ip link set dev %s xdp off", o->name, o->interface,
+	port->claim = steering_claim(o->interface);
+	if (port->claim == -EADDRINUSE)
+		log_error("port %s: another nearcast-dataplane runs on %s", o->name, o->interface);
+	if (port->claim == -EBUSY)
+		log_error("port %s: %s has another XDP program: ip link set dev %s xdp off", o->name, o->interface,
 			  o->interface);
-		return -EBUSY;
-	}
+	if (port->claim < 0)
+		return port->claim;
 	snprintf(port->device, sizeof(port->device), "net_af_xdp%u", index);
 	snprintf(arguments, sizeof(arguments), "iface=%s,start_queue=0,queue_count=%u,xdp_prog=%s%s", o->interface,
 		 o->queues, options->steer_object, o->mode == OPTIONS_XDP_GENERIC ? ",force_copy=1" : "");
@@ -208,7 +211,8 @@ port_open(struct port *port, unsigned index, const struct options *options)
 {
 	int err;
 
-	*port = (struct port){.options = &options->ports[index], .exception = PORT_NO_EXCEPTION, .ethdev = UINT16_MAX};
+	*port = (struct port){.options = &options->ports[index], .exception = PORT_NO_EXCEPTION, .ethdev = UINT16_MAX,
+			       .claim = -1};
 	rte_spinlock_init(&port->tx_lock);
 	rte_spinlock_init(&port->exception_lock);
 	err = device_open(port, index, options);
@@ -241,6 +245,8 @@ port_close(struct port *port)
 		steering_close(&port->steering);
 	device_close(port->exception, port->exception_device);
 	device_close(port->ethdev, port->device);
+	if (port->claim >= 0)
+		close(port->claim);
 	rte_mempool_free(port->pool);
 }
 

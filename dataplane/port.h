@@ -27,6 +27,7 @@ struct port {
 	rte_spinlock_t exception_lock;
 	struct rte_mempool *pool;
 	struct steering steering;
+	int claim; /* steering_claim's, or negative */
 	char device[40]; /* for hot removal; "": none */
 	char exception_device[40];
 	const char *bus;

@@ -6,8 +6,12 @@
 #include <errno.h>
 #include <linux/if_link.h>
 #include <net/if.h>
+#include <stddef.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 enum { MAPS_MAX = 16 };
@@ -17,14 +21,6 @@ struct lpm_key {
 	uint32_t prefix_len;
 	uint8_t octets[16];
 };
-
-bool
-steering_is_taken(const char *interface)
-{
-	uint32_t id = 0;
-
-	return bpf_xdp_query_id((int)if_nametoindex(interface), 0, &id) == 0 && id != 0;
-}
 
 static int
 map_open(const struct bpf_prog_info *info, const uint32_t *ids, const char *name)
@@ -51,6 +47,66 @@ program_open(unsigned ifindex)
 	if (bpf_xdp_query_id((int)ifindex, 0, &id) != 0 || id == 0)
 		return -ENOENT;
 	return bpf_prog_get_fd_by_id(id);
+}
+
+/* An abstract socket's name is the network namespace's, as the interface is, and dies with its holder. */
+static int
+name_hold(unsigned ifindex)
+{
+	struct sockaddr_un at = {.sun_family = AF_UNIX};
+	int len = snprintf(at.sun_path + 1, sizeof(at.sun_path) - 1, "nearcast-steer-%u", ifindex);
+	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	int err;
+
+	if (fd < 0)
+		return -errno;
+	if (bind(fd, (struct sockaddr *)&at, (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 + (size_t)len)) == 0)
+		return fd;
+	err = -errno;
+	close(fd);
+	return err;
+}
+
+static bool
+is_ours(int program)
+{
+	struct bpf_prog_info info = {0};
+	uint32_t len = sizeof(info);
+
+	return bpf_obj_get_info_by_fd(program, &info, &len) == 0 && strcmp(info.name, STEER_PROGRAM) == 0;
+}
+
+/* Nobody holds the interface's name, so the owner of a program of ours is dead. */
+static int
+leftover_remove(unsigned ifindex)
+{
+	int program = program_open(ifindex);
+	bool ours;
+
+	if (program == -ENOENT)
+		return 0;
+	if (program < 0)
+		return program;
+	ours = is_ours(program);
+	close(program);
+	if (!ours)
+		return -EBUSY;
+	/* Which of the two modes it runs in doesn't matter: the other call finds nothing. */
+	(void)bpf_xdp_detach((int)ifindex, XDP_FLAGS_DRV_MODE, NULL);
+	(void)bpf_xdp_detach((int)ifindex, XDP_FLAGS_SKB_MODE, NULL);
+	return program_open(ifindex) == -ENOENT ? 0 : -EBUSY;
+}
+
+int
+steering_claim(const char *interface)
+{
+	unsigned ifindex = if_nametoindex(interface);
+	int fd = name_hold(ifindex);
+	int err = fd < 0 ? fd : leftover_remove(ifindex);
+
+	if (err && fd >= 0)
+		close(fd);
+	return err ? err : fd;
 }
 
 /* The AF_XDP sockets are bound in copy mode by then, and don't care which mode the program runs in. */

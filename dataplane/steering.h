@@ -27,7 +27,11 @@ void steering_vip_remove(const struct steering *steering, const struct prefix *p
 /* Sums over CPUs of what went to the kernel, by kind. Untouched when it can't be read. */
 void steering_counters(const struct steering *steering, uint64_t kernel[STEER_KINDS]);
 
-/* Is another program on the interface already? */
-bool steering_is_taken(const char *interface);
+/*
+ * The right to steer the interface: a descriptor to be held until the port is closed, which dies with the process. A
+ * program that a killed process left behind is taken off. -EADDRINUSE: another dataplane has the interface; -EBUSY: it has
+ * an XDP program that isn't ours.
+ */
+MUST_CHECK int steering_claim(const char *interface);
 
 #endif
