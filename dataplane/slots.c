@@ -59,17 +59,23 @@ slots_next(slot_word before, uint16_t owner, const struct slots_translation *tra
 	*restart = false;
 	if (was == owner)
 		return kept(owner, previous, state);
-	if (was != BACKEND_NONE) {
-		*restart = true;
-		return slot_make(owner, was, SLOT_MOVING);
+	switch (state) {
+	case SLOT_MOVING:
+		/* Whatever opened on the owner of this window is in the flow tables; what they don't know is older than the
+		 * window, and so the previous owner's, as long as that one lives. The window goes on. */
+		return previous == BACKEND_NONE || previous == owner ? settling(owner)
+								      : slot_make(owner, previous, SLOT_MOVING);
+	case SLOT_SETTLING:
+		if (was == BACKEND_NONE)
+			return settling(owner);
+		break;
+	default:
+		/* The owner died, and with it its flows. */
+		if (was == BACKEND_NONE)
+			return stable(owner);
 	}
-	/* The owner died, and with it its flows. Only flows of earlier owners can be left: they are in the flow table, or
-	 * (while the window lasts) mid-flow on the previous owner. */
-	if (state == SLOT_STABLE)
-		return stable(owner);
-	if (state == SLOT_MOVING && previous != BACKEND_NONE && previous != owner)
-		return slot_make(owner, previous, SLOT_MOVING);
-	return settling(owner);
+	*restart = true;
+	return slot_make(owner, was, SLOT_MOVING);
 }
 
 static void
