@@ -48,6 +48,7 @@ struct bgp_status {
 	uint32_t advertised;  /* prefixes the peer was told and not told otherwise since */
 	uint64_t updates_sent;
 	uint64_t messages_received;
+	uint32_t errors;      /* NOTIFICATIONs sent and received */
 	struct bgp_error last_error;
 	bool last_error_ours; /* we sent it */
 	uint32_t flaps;	      /* times the session left Established */

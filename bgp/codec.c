@@ -19,6 +19,9 @@ enum {
 	CAPABILITY_GRACEFUL_RESTART = 64,
 	CAPABILITY_AS4 = 65,
 
+	RESTART_S_MAX = 0xfff,     /* RFC 4724 3 */
+	RESTART_FORWARDING = 0x80, /* F bit */
+
 	FLAG_OPTIONAL = 0x80,
 	FLAG_TRANSITIVE = 0x40,
 	FLAG_EXTENDED = 0x10,
@@ -136,7 +139,12 @@ capability_decode(uint8_t code, struct reader value, struct bgp_open *open)
 		break;
 	case CAPABILITY_GRACEFUL_RESTART:
 		open->graceful_restart = true;
-		return true;
+		afi = read_u16(&value);
+		open->restarting = afi >> 15;
+		open->restart_s = afi & RESTART_S_MAX;
+		while (!value.failed && reader_left(&value) > 0)
+			(void)read_u32(&value);
+		break;
 	default:
 		return true;
 	}
@@ -291,6 +299,24 @@ message_end(const struct writer *w, uint8_t *out)
 	return len;
 }
 
+/* RFC 4724 3. Without a restart time it is the helper's form, which names no family. */
+static void
+graceful_restart_encode(struct writer *w, const struct bgp_open *open)
+{
+	uint8_t *len;
+
+	write_u8(w, CAPABILITY_GRACEFUL_RESTART);
+	len = write_room(w, 1);
+	write_u16(w, (uint16_t)(open->restarting << 15 | (open->restart_s & RESTART_S_MAX)));
+	for (int i = 0; open->restart_s > 0 && i < BGP_FAMILIES; i++) {
+		if (!open->family[i])
+			continue;
+		write_u16(w, family_afi[i]);
+		write_bytes(w, (const uint8_t[]){SAFI_UNICAST, RESTART_FORWARDING}, 2);
+	}
+	*len = (uint8_t)(written_since(w, len) - 1);
+}
+
 static void
 capabilities_encode(struct writer *w, const struct bgp_open *open)
 {
@@ -303,9 +329,8 @@ capabilities_encode(struct writer *w, const struct bgp_open *open)
 	}
 	if (open->route_refresh)
 		write_bytes(w, (const uint8_t[]){CAPABILITY_ROUTE_REFRESH, 0}, 2);
-	/* The helper's form: no restart time, no family (RFC 4724 3). */
 	if (open->graceful_restart)
-		write_bytes(w, (const uint8_t[]){CAPABILITY_GRACEFUL_RESTART, 2, 0, 0}, 4);
+		graceful_restart_encode(w, open);
 	if (open->has_as4) {
 		write_bytes(w, (const uint8_t[]){CAPABILITY_AS4, 4}, 2);
 		write_u32(w, open->as4);

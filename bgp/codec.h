@@ -56,6 +56,7 @@ enum {
 	BGP_FSM_OPEN_CONFIRM = 2,
 	BGP_FSM_ESTABLISHED = 3,
 	BGP_CEASE_SHUTDOWN = 2,
+	BGP_CEASE_REJECTED = 5,
 	BGP_CEASE_COLLISION = 7,
 };
 
@@ -75,6 +76,8 @@ struct bgp_open {
 	bool family[BGP_FAMILIES];
 	bool route_refresh;
 	bool graceful_restart;
+	bool restarting;    /* RFC 4724 3: the R bit */
+	uint16_t restart_s; /* 0..4095; above 0 each family is said to be forwarded on meanwhile (F bit) */
 };
 
 /* What all prefixes of an UPDATE share. */

@@ -172,6 +172,7 @@ notify(struct fsm *fsm, const struct input *input, struct bgp_error error)
 	uint8_t message[BGP_MESSAGE_MAX];
 
 	out_message(fsm, message, bgp_notification_encode(&error, message));
+	fsm->status.errors++;
 	fsm->status.last_error = error;
 	fsm->status.last_error_ours = true;
 	idle_enter(fsm, input);
@@ -215,6 +216,11 @@ open_send(struct fsm *fsm, const struct input *input)
 		.has_mp = true,
 		.family = {[BGP_V4] = true, [BGP_V6] = true},
 		.route_refresh = true,
+		/* The workers forward on without us, and a session that is new to us may be old to the peer: what it kept
+		 * stays until our End-of-RIB. */
+		.graceful_restart = config->graceful_restart_s > 0,
+		.restarting = config->graceful_restart_s > 0,
+		.restart_s = config->graceful_restart_s,
 	};
 
 	timers_stop(fsm);
@@ -319,6 +325,7 @@ collide(struct fsm *fsm, const struct input *input)
 static void
 notified(struct fsm *fsm, const struct input *input)
 {
+	fsm->status.errors++;
 	fsm->status.last_error = input->error;
 	fsm->status.last_error_ours = false;
 	fsm->out_len = 0;
@@ -413,6 +420,14 @@ fsm_start_accepted(struct fsm *fsm, uint64_t now_ns)
 {
 	fsm->running = true;
 	state_set(fsm, now_ns, BGP_ACTIVE);
+}
+
+bool
+fsm_awaken(struct fsm *fsm, uint64_t now_ns)
+{
+	if (fsm->status.state == BGP_IDLE && fsm->running && fsm->penalty <= 1)
+		state_set(fsm, now_ns, BGP_ACTIVE);
+	return fsm->status.state != BGP_IDLE;
 }
 
 void

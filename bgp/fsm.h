@@ -45,6 +45,11 @@ void fsm_start(struct fsm *fsm, uint64_t now_ns);
 void fsm_stop(struct fsm *fsm, uint64_t now_ns);
 /* The second connection with a peer (RFC 4271 6.8) begins like one whose connect has just succeeded. */
 void fsm_start_accepted(struct fsm *fsm, uint64_t now_ns);
+/*
+ * The peer connects: may it? Not in Idle (RFC 4271 8.2.2), but for the wait after a single failure, which ends then: a
+ * peer that has just restarted is ready before we try again. After failures in a row the wait protects both sides.
+ */
+MUST_CHECK bool fsm_awaken(struct fsm *fsm, uint64_t now_ns);
 void fsm_connected(struct fsm *fsm, uint64_t now_ns, const struct addr *local);
 void fsm_lost(struct fsm *fsm, uint64_t now_ns);     /* refused, reset, closed or timed out */
 void fsm_collision(struct fsm *fsm, uint64_t now_ns); /* this connection is the one to go */

@@ -86,23 +86,29 @@ connection_watch(struct bgp_session *session, struct connection *connection, int
 		log_error("bgp %s: epoll: %s", session->config.name, strerror(errno));
 }
 
+/* The last octets go out if the socket takes them at once. Unread ones are read first: closing over them would make TCP
+ * reset the connection and lose the message. */
 static void
-connection_close(struct connection *connection)
+socket_close(int fd, const uint8_t *last, size_t len)
 {
 	uint8_t unread[BGP_MESSAGE_MAX];
 
-	if (connection->fd < 0)
-		return;
-	/* The last NOTIFICATION goes out if the socket takes it at once. Unread octets are read first: closing over
-	 * them would make TCP reset the connection and lose the message. */
-	if (!connection->connecting && connection->fsm.out_len > 0 &&
-	    send(connection->fd, connection->fsm.out + connection->fsm.out_at, connection->fsm.out_len,
-		 MSG_NOSIGNAL | MSG_DONTWAIT) > 0) {
-		shutdown(connection->fd, SHUT_WR);
-		for (int i = 0; i < 64 && recv(connection->fd, unread, sizeof(unread), MSG_DONTWAIT) > 0; i++)
+	if (len > 0 && send(fd, last, len, MSG_NOSIGNAL | MSG_DONTWAIT) > 0) {
+		shutdown(fd, SHUT_WR);
+		for (int i = 0; i < 64 && recv(fd, unread, sizeof(unread), MSG_DONTWAIT) > 0; i++)
 			;
 	}
-	close(connection->fd);
+	close(fd);
+}
+
+static void
+connection_close(struct connection *connection)
+{
+	const struct fsm *fsm = &connection->fsm;
+
+	if (connection->fd < 0)
+		return;
+	socket_close(connection->fd, fsm->out + fsm->out_at, connection->connecting ? 0 : fsm->out_len);
 	connection->fd = -1;
 	connection->connecting = false;
 	connection->accepted = false;
@@ -250,9 +256,11 @@ rival_promote(struct bgp_session *session)
 	const struct fsm *old = &session->main->fsm;
 
 	winner->fsm.running = old->running;
+	winner->fsm.penalty = winner->fsm.status.state == BGP_ESTABLISHED ? 0 : old->penalty;
 	winner->fsm.status.flaps += old->status.flaps;
 	winner->fsm.status.updates_sent += old->status.updates_sent;
 	winner->fsm.status.messages_received += old->status.messages_received;
+	winner->fsm.status.errors += old->status.errors;
 	if (winner->fsm.status.last_error.code == 0) {
 		winner->fsm.status.last_error = old->status.last_error;
 		winner->fsm.status.last_error_ours = old->status.last_error_ours;
@@ -261,12 +269,28 @@ rival_promote(struct bgp_session *session)
 	session->main = winner;
 }
 
+/* No timer of a rival runs on without its socket. */
 static void
-rival_drop(struct bgp_session *session, uint64_t now_ns)
+rival_clear(struct bgp_session *session, uint64_t now_ns)
 {
-	fsm_collision(&session->rival->fsm, now_ns);
 	connection_close(session->rival);
 	fsm_init(&session->rival->fsm, &session->config, session->rib, now_ns);
+}
+
+/* The rival ended by itself; what was wrong with it is the session's to tell. */
+static void
+rival_end(struct bgp_session *session, uint64_t now_ns)
+{
+	struct bgp_status *kept = &session->main->fsm.status;
+	const struct bgp_status *ended = &session->rival->fsm.status;
+
+	kept->messages_received += ended->messages_received;
+	if (ended->errors > 0) {
+		kept->errors += ended->errors;
+		kept->last_error = ended->last_error;
+		kept->last_error_ours = ended->last_error_ours;
+	}
+	rival_clear(session, now_ns);
 }
 
 /* RFC 4271 6.8: when both have their OPEN, or one is up, the identifiers say which connection goes. */
@@ -277,10 +301,8 @@ collision_resolve(struct bgp_session *session, uint64_t now_ns)
 	struct fsm *theirs = &session->rival->fsm;
 	bool main_stays = fsm_ours_stays(&session->config, &theirs->peer_open) != session->main->accepted;
 
-	if (session->rival->fd < 0)
-		return;
 	if (theirs->link != FSM_LINK_UP) {
-		rival_drop(session, now_ns);
+		rival_end(session, now_ns);
 		return;
 	}
 	if (ours->status.state == BGP_ESTABLISHED)
@@ -291,7 +313,8 @@ collision_resolve(struct bgp_session *session, uint64_t now_ns)
 		return;
 	if (!main_stays)
 		rival_promote(session);
-	rival_drop(session, now_ns);
+	fsm_collision(&session->rival->fsm, now_ns);
+	rival_clear(session, now_ns);
 }
 
 static void
@@ -300,8 +323,7 @@ session_log(const struct bgp_session *session, const struct bgp_status *before)
 	const struct bgp_status now = bgp_session_status(session);
 	const char *name = session->config.name;
 
-	if (memcmp(&before->last_error, &now.last_error, sizeof(now.last_error)) != 0 ||
-	    (before->state >= BGP_OPEN_SENT && now.state == BGP_IDLE && now.last_error.code != 0))
+	if (before->errors != now.errors)
 		log_warning("bgp %s: %s NOTIFICATION %u/%u: %s", name, now.last_error_ours ? "sent" : "received",
 			    now.last_error.code, now.last_error.subcode, bgp_error_name(&now.last_error));
 	if (before->state == now.state)
@@ -424,6 +446,8 @@ bgp_session_run(struct bgp_session *session, short revents)
 	session->rib_changed = false;
 	fsm_fill(&session->main->fsm);
 	connection_run(session, session->main, now_ns);
+	/* Before the rival is heard: two connections must never be Established, for they share the rib. */
+	collision_resolve(session, now_ns);
 	if (session->rival->fd >= 0)
 		connection_run(session, session->rival, now_ns);
 	collision_resolve(session, now_ns);
@@ -431,21 +455,36 @@ bgp_session_run(struct bgp_session *session, short revents)
 	session_log(session, &before);
 }
 
+static void
+refuse(struct bgp_session *session, int fd, uint8_t subcode)
+{
+	struct bgp_error error = bgp_error_make(BGP_ERROR_CEASE, subcode);
+	uint8_t message[BGP_MESSAGE_MAX];
+	size_t len = bgp_notification_encode(&error, message);
+
+	log_info("bgp %s: refused a connection in %s: %s", session->config.name,
+		 bgp_state_name(session->main->fsm.status.state), bgp_error_name(&error));
+	socket_close(fd, message, len);
+}
+
 void
 bgp_session_accept(struct bgp_session *session, int fd)
 {
+	struct bgp_status before = bgp_session_status(session);
 	uint64_t now_ns = clock_now_ns();
 	struct connection *taker = session->main;
 
-	/* RFC 4271 8.2.2: refused in Idle; 6.8: one that meets an established session goes. */
-	if (taker->fsm.status.state == BGP_IDLE || taker->fsm.status.state == BGP_ESTABLISHED ||
-	    (taker->fd >= 0 && session->rival->fd >= 0)) {
-		close(fd);
+	if (!fsm_awaken(&taker->fsm, now_ns)) {
+		refuse(session, fd, BGP_CEASE_REJECTED);
+		return;
+	}
+	/* RFC 4271 6.8: one that meets an established session goes. */
+	if (taker->fsm.status.state == BGP_ESTABLISHED || session->rival->fd >= 0) {
+		refuse(session, fd, BGP_CEASE_COLLISION);
 		return;
 	}
 	if (taker->fd >= 0) {
 		taker = session->rival;
-		fsm_init(&taker->fsm, &session->config, session->rib, now_ns);
 		fsm_start_accepted(&taker->fsm, now_ns);
 	}
 	taker->fd = fd;
@@ -453,6 +492,7 @@ bgp_session_accept(struct bgp_session *session, int fd)
 	connection_watch(session, taker, EPOLL_CTL_ADD);
 	connection_up(session, taker, now_ns);
 	connection_follow(session, taker, now_ns);
+	session_log(session, &before);
 }
 
 const struct bgp_config *

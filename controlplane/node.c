@@ -220,7 +220,19 @@ on_served(void *context, uint64_t generation, const struct compiled *image)
 	if (facts_gather(node, &facts) != 0)
 		return;
 	announce(node, &facts);
+	if (image == node->wanted_image)
+		peering_start(node->peering);
 	free(facts.usable);
+}
+
+static void
+on_patience_end(evutil_socket_t fd, short what, void *context)
+{
+	struct node *node = context;
+
+	(void)fd;
+	(void)what;
+	peering_start(node->peering);
 }
 
 static void
@@ -387,9 +399,10 @@ parts_new(struct node *node)
 	snprintf(state, sizeof(state), "%s.state", node->model->control_socket);
 	node->admin = admin_open(state);
 	node->reconcile = evtimer_new(node->base, reconcile, node);
+	node->patience = evtimer_new(node->base, on_patience_end, node);
 	node->peering = peering_new(node->base);
 	node->checker = checker_new(node->base, on_health, node);
-	if (!node->admin || !node->reconcile || !node->peering || !node->checker)
+	if (!node->admin || !node->reconcile || !node->patience || !node->peering || !node->checker)
 		return -ENOMEM;
 	err = compile_new(&node->compile);
 	if (!err)
@@ -403,6 +416,16 @@ parts_new(struct node *node)
 		return -EADDRNOTAVAIL;
 	}
 	return publish_new(node->base, node->model->dataplane_socket, &PUBLISH_EVENTS, node, &node->publish);
+}
+
+/* Sessions come up even when no dataplane does: people and routers should see that the node is there. */
+static void
+patience_start(struct node *node)
+{
+	uint64_t ns = first_verdicts_ns(node->model) + 2 * CLOCK_NS_PER_S;
+	struct timeval wait = {.tv_sec = (time_t)(ns / CLOCK_NS_PER_S), .tv_usec = (suseconds_t)(ns % CLOCK_NS_PER_S / 1000)};
+
+	event_add(node->patience, &wait);
 }
 
 int
@@ -422,6 +445,8 @@ node_init(struct node *node, struct event_base *base, const char *config_path)
 		err = adopt(node, model);
 		if (err)
 			node->model = model;
+		else
+			patience_start(node);
 	}
 	if (err) {
 		log_error("can't start: %s", strerror(-err));
@@ -440,6 +465,8 @@ node_fini(struct node *node)
 	checker_free(node->checker);
 	neighbours_free(node->neighbours);
 	compile_free(node->compile);
+	if (node->patience)
+		event_free(node->patience);
 	if (node->reconcile)
 		event_free(node->reconcile);
 	admin_close(node->admin);

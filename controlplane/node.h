@@ -32,6 +32,7 @@ struct node {
 
 	struct event_base *base;
 	struct event *reconcile; /* pending: something changed */
+	struct event *patience;	 /* pending: BGP waits for the first tables, but not for ever */
 	struct model *model;
 	struct admin *admin;
 	struct checker *checker;

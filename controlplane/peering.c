@@ -21,6 +21,7 @@ struct peering {
 	unsigned n_peers;
 	struct prefix *announced;
 	unsigned n_announced;
+	bool is_started;
 };
 
 static void peer_ready(evutil_socket_t fd, short what, void *context);
@@ -118,7 +119,8 @@ peer_new(struct peering *peering, const struct bgp_config *config)
 		if (bgp_session_announce(peer->session, &peering->announced[i]) != 0)
 			log_error("bgp %s: too many prefixes to announce", config->name);
 	}
-	bgp_session_start(peer->session);
+	if (peering->is_started)
+		bgp_session_start(peer->session);
 	peer_arm(peer);
 	return peer;
 }
@@ -160,6 +162,18 @@ peering_apply(struct peering *peering, const struct model *model)
 	peering->peers = fresh;
 	peering->n_peers = n;
 	return n == model->n_peers ? 0 : -ENOMEM;
+}
+
+void
+peering_start(struct peering *peering)
+{
+	if (peering->is_started)
+		return;
+	peering->is_started = true;
+	for (unsigned i = 0; i < peering->n_peers; i++) {
+		bgp_session_start(peering->peers[i]->session);
+		peer_arm(peering->peers[i]);
+	}
 }
 
 static int

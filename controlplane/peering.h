@@ -20,6 +20,12 @@ void peering_free(struct peering *peering);
 /* Sessions whose configuration is unchanged are left alone; others are stopped, new ones started. */
 MUST_CHECK int peering_apply(struct peering *peering, const struct model *model);
 
+/*
+ * From now on sessions are started. Not before it is known what to announce: a peer that kept our routes over a restart
+ * of ours (RFC 4724) drops at our End-of-RIB what we have not announced by then.
+ */
+void peering_start(struct peering *peering);
+
 /* The whole set that is to be announced, sorted by prefix_compare; what is there already causes no message. */
 void peering_announce(struct peering *peering, const struct prefix *prefixes, unsigned n);
 
