@@ -18,6 +18,7 @@ enum {
 	QUIET_PPS = 1,	   /* fewer packets a second for QUIET_S: traffic has gone */
 	QUIET_S = 3,
 	WAIT_POLL_MS = 100, /* some conditions have no event of their own */
+	TIMEOUT_MAX_S = 86400,
 };
 
 struct wait {
@@ -168,9 +169,13 @@ call_wait(void *context, struct control_call *call, const json_t *params, json_t
 {
 	struct methods *m = context;
 	const char *name = json_string_value(json_object_get(params, "for"));
-	double timeout_s = json_number_value(json_object_get(params, "timeout_s"));
+	const json_t *timeout = json_object_get(params, "timeout_s");
+	double timeout_s = json_number_value(timeout);
 	unsigned at = 0;
 
+	if ((timeout && !json_is_number(timeout)) || !(timeout_s >= 0 && timeout_s <= TIMEOUT_MAX_S))
+		return control_fail(error, CONTROL_INVALID_PARAMS, "timeout_s is a number of seconds, 0 to %d",
+				    TIMEOUT_MAX_S);
 	for (unsigned i = 0; i < ARRAY_LEN(conditions); i++) {
 		if (!name || strcmp(conditions[i].name, name) != 0)
 			continue;
@@ -211,6 +216,7 @@ VIEW(backends)
 VIEW(vips)
 VIEW(bgp)
 VIEW(workers)
+VIEW(ports)
 VIEW(drops)
 
 /* Changes. */
@@ -316,6 +322,7 @@ static const struct control_method table[] = {
 	{"vips", call_vips},
 	{"bgp", call_bgp},
 	{"workers", call_workers},
+	{"ports", call_ports},
 	{"drops", call_drops},
 	{"reload", call_reload},
 	{"backend.drain", call_backend_drain},

@@ -99,6 +99,25 @@ active_weight(const struct node *node, unsigned pool, unsigned backend)
 	return node->model->pools[pool].backends[backend].weight;
 }
 
+/* Why packets can't reach a backend, whatever its checks say, as compile takes it; "": they can, as far as is known. */
+static const char *
+way_fault(const struct node *node, const struct model_pool *pool, const struct addr *addr)
+{
+	struct abi_port ports[ABI_PORTS_MAX];
+	unsigned n = publish_ports(node->publish, ports, ABI_PORTS_MAX);
+	struct neighbour neighbour;
+
+	if (!neighbours_lookup(node->neighbours, addr, &neighbour))
+		return "no next hop: there is no route, or no neighbour has answered yet";
+	if (pool->encap == ABI_ENCAP_L2 && neighbour.via_gateway)
+		return "not on the same link: encapsulation l2 needs a backend on the link";
+	for (unsigned i = 0; i < n; i++) {
+		if (ports[i].ifindex == neighbour.ifindex)
+			return "";
+	}
+	return n > 0 ? "no next hop: the route leaves by an interface that is no port of the dataplane" : "";
+}
+
 static json_t *
 view_backend(const struct node *node, unsigned pool, unsigned backend, unsigned total)
 {
@@ -108,11 +127,12 @@ view_backend(const struct node *node, unsigned pool, unsigned backend, unsigned 
 		totals_backend(publish_counters(node->publish), compile_backend_key(p->name, b->name));
 	char text[ADDR_TEXT_MAX];
 	double share = total ? 100.0 * active_weight(node, pool, backend) / total : 0.0;
+	const char *fault = way_fault(node, p, &b->addr);
 
 	return json_pack("{s:s, s:s, s:s, s:i, s:f, s:s, s:s, s:s, s:I, s:I, s:I}", "pool", p->name, "name", b->name,
 			 "address", addr_format(&b->addr, text), "weight", b->weight, "share_percent", share, "health",
 			 health_state_name(checker_state(node->checker, pool, backend)), "reason",
-			 checker_reason(node->checker, pool, backend), "admin",
+			 *fault ? fault : checker_reason(node->checker, pool, backend), "admin",
 			 node_backend_drained(node, pool, backend) ? "drained" : "in", "packets",
 			 (json_int_t)sum.packets, "bytes", (json_int_t)sum.bytes, "openings", (json_int_t)sum.openings);
 }
@@ -198,6 +218,28 @@ view_workers(const struct node *node)
 
 	for (unsigned w = 0; w < (counters ? counters->n_workers : 0); w++)
 		json_array_append_new(list, view_worker(counters, w));
+	return list;
+}
+
+json_t *
+view_ports(const struct node *node)
+{
+	struct abi_port ports[ABI_PORTS_MAX];
+	unsigned n = publish_ports(node->publish, ports, ABI_PORTS_MAX);
+	json_t *list = json_array();
+
+	for (unsigned i = 0; i < n; i++) {
+		const struct abi_port *port = &ports[i];
+
+		json_array_append_new(
+			list, json_pack("{s:s, s:s, s:s, s:i, s:I, s:I, s:I, s:I, s:I, s:I}", "port", port->name,
+					"interface", port->interface, "link", port->is_up ? "up" : "down", "mtu",
+					(int)port->mtu, "rx_packets", (json_int_t)port->rx_packets, "rx_missed",
+					(json_int_t)port->rx_missed, "tx_packets", (json_int_t)port->tx_packets,
+					"kernel_unicast", (json_int_t)port->kernel_unicast, "kernel_multicast",
+					(json_int_t)port->kernel_multicast, "kernel_broadcast",
+					(json_int_t)port->kernel_broadcast));
+	}
 	return list;
 }
 

@@ -16,7 +16,7 @@ enum { WORDS_MAX = 3, DRAIN_TIMEOUT_S = 3600 };
 
 static const char usage[] =
 	"usage: nearcastctl [options] COMMAND\n"
-	"  status | services | backends [POOL] | vips | bgp | workers | drops\n"
+	"  status | services | backends [POOL] | vips | bgp | workers | ports | drops\n"
 	"  backend drain POOL/NAME       new flows go elsewhere, running ones finish; undrain undoes it\n"
 	"  node drain                    withdraw all VIPs and wait until traffic has gone; undrain undoes it\n"
 	"  reload                        read the configuration file again\n"
@@ -62,6 +62,10 @@ static const struct view {
 	{"workers", COLUMNS({"WORKER", "worker"}, {"BEAT ms", "heartbeat_ms"}, {"RX", "rx_packets"}, {"TX", "tx_packets"},
 			    {"BURSTS", "bursts"}, {"SLEEPS", "sleeps"}, {"LOOKUPS", "flow_lookups"},
 			    {"HITS", "flow_hits"}, {"INSERTS", "flow_inserts"}, {"EVICTIONS", "flow_evictions"})},
+	{"ports", COLUMNS({"PORT", "port"}, {"INTERFACE", "interface"}, {"LINK", "link"}, {"MTU", "mtu"},
+			  {"RX", "rx_packets"}, {"MISSED", "rx_missed"}, {"TX", "tx_packets"},
+			  {"TO KERNEL", "kernel_unicast"}, {"MULTICAST", "kernel_multicast"},
+			  {"BROADCAST", "kernel_broadcast"})},
 	{"drops", COLUMNS({"REASON", "reason"}, {"PACKETS", "packets"}, {"WHAT", "text"})},
 };
 
