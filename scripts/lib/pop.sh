@@ -103,15 +103,21 @@ pop_run() {
 	shift 2
 	ip netns exec "$POP-$node" setsid "$@" >>"$POP_DIR/$name-$node.log" 2>&1 </dev/null &
 	echo $! >"$POP_DIR/$name-$node.pid"
+	disown # the shell has nothing to say when it ends
 }
+
+# An ended process that init hasn't fetched yet is no running one.
+pop_runs() { grep -q '^State:[[:space:]]*[^ZX[:space:]]' "/proc/$1/status" 2>/dev/null; }
 
 pop_kill() {
 	local file=$POP_DIR/$1-$2.pid pid
 	[ -s "$file" ] || return 0
 	pid=$(cat "$file")
+	# KILL takes the children too (nginx's workers); they are in the session that pop_run made.
+	[ "${3:-TERM}" = KILL ] && kill -KILL -- "-$pid" 2>/dev/null
 	kill "-${3:-TERM}" "$pid" 2>/dev/null || true
 	for _ in $(seq 100); do
-		kill -0 "$pid" 2>/dev/null || break
+		pop_runs "$pid" || break
 		sleep 0.05
 	done
 	rm -f "$file"
@@ -143,6 +149,7 @@ pop_bird_config() {
 pop_nginx_config() {
 	cat <<-END
 		daemon off;
+		user root;
 		worker_processes 1;
 		pid $POP_DIR/nginx-$1.own;
 		error_log $POP_DIR/nginx-$1.error warn;
@@ -162,6 +169,7 @@ pop_nginx_config() {
 		    root $POP_DIR/www;
 		    add_header X-Backend $1 always;
 		    location = /health { return 200 "ok\n"; }
+		    location = /upload { client_max_body_size 0; return 200 "taken\n"; }
 		    location = / { return 200 "$1\n"; }
 		  }
 		}
@@ -223,6 +231,7 @@ pop_start() {
 		mkdir -p "$POP_DIR/knot-$node"
 		pop_zone "$node" >"$POP_DIR/knot-$node/example.net.zone"
 		pop_knot_config "$node" >"$POP_DIR/knot-$node.conf"
+		rm -f "$POP_DIR/knot-$node/knot.pid" # of one that was killed
 		pop_run knot "$node" knotd -c "$POP_DIR/knot-$node.conf"
 		;;
 	backend)

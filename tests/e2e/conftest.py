@@ -26,7 +26,7 @@ def _pop(request, tmp_path_factory, **options):
     finally:
         if request.session.testsfailed:
             print(pop.logs())
-        pop.sh("down")
+        pop.down()
 
 
 @pytest.fixture(scope="module")

@@ -17,6 +17,9 @@ class Pop:
         self.name, self.dir = name, pathlib.Path(run_dir)
         self.env = dict(os.environ, POP=name, POP_DIR=str(run_dir), POP_EDGES=str(edges), POP_ENCAP=encap,
                         NEARCAST_BUILD=str(BUILD))
+        self.started = []
+        if encap == "l2":
+            self.env["POP_CONFIG"] = str(ROOT / "tests/e2e/l2.yaml.in")
 
     def sh(self, *words, check=True, timeout=120):
         return subprocess.run([str(ROOT / "scripts/lib/pop.sh"), *words], env=self.env, check=check, timeout=timeout,
@@ -30,7 +33,15 @@ class Pop:
                               check=check).stdout
 
     def popen(self, node, *words):
-        return subprocess.Popen(self.command(node, *words), text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        process = subprocess.Popen(self.command(node, *words), text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        self.started.append(process)
+        return process
+
+    def down(self):
+        for process in self.started:
+            process.kill()
+            process.wait()
+        self.sh("down")
 
     def ctl(self, *words, edge="edge1", check=True):
         done = subprocess.run([str(BUILD / "ctl/nearcastctl"), "--socket", str(self.dir / f"{edge}.control"), *words],
@@ -83,25 +94,96 @@ def wait(what, condition, seconds=15.0):
 
 # Many connections at once, each kept open and asked again and again: a broken or moved one is seen.
 KEEPERS = r"""
-import http.client, json, sys, time, selectors, threading
+import http.client, json, sys, time
 host, n, seconds = sys.argv[1], int(sys.argv[2]), float(sys.argv[3])
-broken, moved, asked = [], [], 0
-conns = []
-for i in range(n):
-    c = http.client.HTTPConnection(host, 80, timeout=5)
-    c.request("GET", "/small"); r = c.getresponse(); r.read()
-    conns.append([c, r.getheader("X-Backend")])
+
+def ask(connection):
+    connection.request("GET", "/small")
+    answer = connection.getresponse()
+    answer.read()
+    return answer.getheader("X-Backend")
+
+def opened():
+    connection = http.client.HTTPConnection(host, 80, timeout=5)
+    backend = ask(connection)
+    connection.auto_open = 0  # a connection that broke stays broken
+    return connection, backend
+
+kept = [opened() for _ in range(n)]
 print("ready", flush=True)
+asked, broken, moved, rounds = 0, [], [], 0
 end = time.monotonic() + seconds
-while time.monotonic() < end:
-    for entry in conns:
-        c, backend = entry
-        if c is None: continue
+while kept and (time.monotonic() < end or rounds < 2):
+    rounds += 1
+    for entry in list(kept):
         try:
-            c.auto_open = 0
-            c.request("GET", "/small"); r = c.getresponse(); r.read(); asked += 1
-            if r.getheader("X-Backend") != backend: moved.append(backend)
+            if ask(entry[0]) != entry[1]:
+                moved.append(entry[1])
+            asked += 1
         except Exception as e:
-            broken.append(f"{backend}: {e}"); entry[0] = None
-print(json.dumps({"asked": asked, "broken": broken, "moved": moved}))
+            broken.append(f"{entry[1]}: {e!r}")
+            kept.remove(entry)
+backends = sorted({backend for _, backend in kept})
+print(json.dumps({"asked": asked, "rounds": rounds, "broken": broken, "moved": moved, "backends": backends}))
 """
+
+# DNS queries at a steady rate, none of them repeated: what isn't answered was lost.
+ASKERS = r"""
+import json, select, socket, struct, sys, time
+host, rate, seconds = sys.argv[1], int(sys.argv[2]), float(sys.argv[3])
+name = b"".join(bytes([len(label)]) + label for label in (b"www", b"example", b"net")) + b"\0"
+s = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_DGRAM)
+s.connect((host, 53))
+s.setblocking(False)
+waiting, sent = {}, 0
+
+def collect(timeout):
+    while select.select([s], [], [], timeout)[0]:
+        waiting.pop(struct.unpack("!H", s.recv(4096)[:2])[0], None)
+        timeout = 0
+
+print("ready", flush=True)
+begin = time.monotonic()
+while (now := time.monotonic()) < begin + seconds:
+    while sent < (now - begin) * rate:
+        waiting[sent & 0xffff] = sent
+        s.send(struct.pack("!6H", sent & 0xffff, 0x100, 1, 0, 0, 0) + name + struct.pack("!2H", 1, 1))
+        sent += 1
+    collect(0.001)
+end = time.monotonic() + 3
+while waiting and time.monotonic() < end:
+    collect(0.1)
+print(json.dumps({"sent": sent, "lost": sorted(waiting.values())}))
+"""
+
+
+def keepers(pop, n, seconds, host="10.99.0.1", client="c2"):
+    """n connections that ask for at least so many seconds; unbroken() takes what this gives."""
+    return _load(pop, client, KEEPERS, host, n, seconds)
+
+
+def askers(pop, rate, seconds, host="10.99.0.1", client="c1"):
+    return _load(pop, client, ASKERS, host, rate, seconds)
+
+
+def _load(pop, client, script, *arguments):
+    process = pop.popen(client, "/usr/bin/python3", "-c", script, *arguments)
+    assert process.stdout.readline().strip() == "ready", process.communicate()[0]
+    return process
+
+
+def result(process):
+    out, _ = process.communicate(timeout=120)
+    return json.loads(out.strip().splitlines()[-1])
+
+
+def unbroken(process):
+    got = result(process)
+    assert got["rounds"] >= 2 and not got["broken"] and not got["moved"], got
+    return got
+
+
+def unlost(process):
+    got = result(process)
+    assert got["sent"] > 0 and not got["lost"], got
+    return got
