@@ -2,6 +2,8 @@
 #include "dataplane/port.h"
 
 #include <errno.h>
+#include <linux/ethtool.h>
+#include <linux/sockios.h>
 #include <net/if.h>
 #include <rte_dev.h>
 #include <rte_errno.h>
@@ -33,6 +35,23 @@ hotplug(const char *bus, const char *device, const char *arguments, uint16_t *et
 	return rte_eth_dev_get_port_by_name(device, ethdev) == 0 ? 0 : -ENODEV;
 }
 
+/* What the af_xdp driver counts: combined channels, and one where the interface has none of that kind. */
+static unsigned
+interface_queues(const char *interface)
+{
+	struct ethtool_channels channels = {.cmd = ETHTOOL_GCHANNELS};
+	struct ifreq request = {.ifr_data = (void *)&channels};
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	int err;
+
+	if (fd < 0)
+		return 1;
+	snprintf(request.ifr_name, sizeof(request.ifr_name), "%s", interface);
+	err = ioctl(fd, SIOCETHTOOL, &request);
+	close(fd);
+	return err || channels.combined_count == 0 ? 1 : channels.combined_count;
+}
+
 static int
 open_af_xdp(struct port *port, unsigned index, const struct options *options)
 {
@@ -47,6 +66,11 @@ open_af_xdp(struct port *port, unsigned index, const struct options *options)
 		log_error("port %s: the XDP program %s can't be read: give --steer-object", o->name,
 			  options->steer_object);
 		return -errno;
+	}
+	if (o->queues > interface_queues(o->interface)) {
+		log_error("port %s: queues=%u, but %s has %u: ethtool -L %s combined %u, if its driver can", o->name,
+			  o->queues, o->interface, interface_queues(o->interface), o->interface, o->queues);
+		return -EINVAL;
 	}
 	port->claim = steering_claim(o->interface);
 	if (port->claim == -EADDRINUSE)

@@ -12,12 +12,16 @@
 # Everything lives in namespaces named POP-*, every process belongs to POP_DIR/*.pid; no address of the host is touched.
 #
 #   pop.sh up | down | start PROGRAM NODE | kill PROGRAM NODE [SIGNAL] | exec NODE COMMAND...
-# Environment: POP (name prefix), POP_DIR (run directory), POP_EDGES (1 or 2), NEARCAST_BUILD, POP_ENCAP, POP_CONFIG (template).
+# Environment: POP (name prefix), POP_DIR (run directory), POP_EDGES (1 or 2), NEARCAST_BUILD, POP_CONFIG (template),
+# POP_ENCAP, POP_BACKENDS (4 or 6: the family of their addresses), POP_QUEUES (of the edge's NIC), POP_DATAPLANE (options).
 
 POP=${POP:-nearcast}
 POP_DIR=${POP_DIR:-/run/nearcast-$POP}
 POP_EDGES=${POP_EDGES:-1}
 POP_ENCAP=${POP_ENCAP:-ipip}
+POP_BACKENDS=${POP_BACKENDS:-4}
+POP_QUEUES=${POP_QUEUES:-1}
+POP_DATAPLANE=${POP_DATAPLANE:---port eth0=af_xdp,iface=eth0 --workers 1 --hugepages off}
 POP_ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 NEARCAST_BUILD=${NEARCAST_BUILD:-$POP_ROOT/build}
 POP_SERVERS=(s1 s2 s3)
@@ -51,7 +55,8 @@ pop_namespace() {
 
 # pop_link NODE: its eth0 to the router's port-NODE
 pop_link() {
-	ip link add eth0 netns "$POP-$1" type veth peer name "port-$1" netns "$POP-router"
+	ip link add eth0 netns "$POP-$1" numrxqueues "$POP_QUEUES" numtxqueues "$POP_QUEUES" type veth \
+		peer name "port-$1" netns "$POP-router" numrxqueues "$POP_QUEUES" numtxqueues "$POP_QUEUES"
 	ip -n "$POP-$1" link set eth0 up
 	ip -n "$POP-router" link set "port-$1" up
 	pop_wire "$POP-$1" eth0
@@ -212,7 +217,13 @@ pop_edge_config() {
 	local i
 	i=$(pop_host "$1")
 	sed -e "s|@NODE@|$1|g" -e "s|@DIR@|$POP_DIR|g" -e "s|@HOST@|$i|g" -e "s|@ENCAP@|$POP_ENCAP|g" \
-		"${POP_CONFIG:-$POP_ROOT/configs/pop.yaml.in}"
+		"${POP_CONFIG:-$POP_ROOT/configs/pop.yaml.in}" |
+		if [ "$POP_BACKENDS" = 6 ]; then
+			sed -e 's|address: 10.77.1.11|address: "fd77:1::b"|' -e 's|address: 10.77.1.12|address: "fd77:1::c"|' \
+				-e 's|address: 10.77.1.13|address: "fd77:1::d"|'
+		else
+			cat
+		fi
 }
 
 # start PROGRAM NODE
@@ -240,8 +251,8 @@ pop_start() {
 		;;
 	dataplane)
 		pop_run dataplane "$node" "$NEARCAST_BUILD/dataplane/nearcast-dataplane" \
-			--socket "$POP_DIR/$node.dataplane" --port eth0=af_xdp,iface=eth0 --workers 1 --idle adaptive \
-			--hugepages off --file-prefix "$POP-$node" --steer-object "$NEARCAST_BUILD/bpf/steer.bpf.o"
+			--socket "$POP_DIR/$node.dataplane" --idle adaptive --file-prefix "$POP-$node" \
+			--steer-object "$NEARCAST_BUILD/bpf/steer.bpf.o" $POP_DATAPLANE
 		;;
 	controlplane)
 		[ -e "$POP_DIR/$node.yaml" ] || pop_edge_config "$node" >"$POP_DIR/$node.yaml"

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
+import contextlib
 import os
 import sys
 
@@ -14,26 +15,33 @@ def pytest_collection_modifyitems(items):
             item.add_marker(pytest.mark.skip(reason="network namespaces need root"))
 
 
-def _pop(request, tmp_path_factory, **options):
-    name = f"nct{os.getpid() % 1000}"
-    pop = Pop(name, tmp_path_factory.mktemp("pop") / "run", **options)
+@contextlib.contextmanager
+def pop_up(request, tmp_path_factory, **options):
+    pop = Pop(f"nct{os.getpid() % 1000}", tmp_path_factory.mktemp("pop") / "run", **options)
+    failed_before = request.session.testsfailed
     try:
         pop.sh("up")
         yield pop
-    except Exception:
-        print(pop.logs())
-        raise
     finally:
-        if request.session.testsfailed:
+        if request.session.testsfailed > failed_before:
             print(pop.logs())
         pop.down()
 
 
 @pytest.fixture(scope="module")
 def pop(request, tmp_path_factory):
-    yield from _pop(request, tmp_path_factory)
+    with pop_up(request, tmp_path_factory) as pop:
+        yield pop
 
 
 @pytest.fixture(scope="module")
 def pop2(request, tmp_path_factory):
-    yield from _pop(request, tmp_path_factory, edges=2)
+    with pop_up(request, tmp_path_factory, edges=2) as pop:
+        yield pop
+
+
+@pytest.fixture
+def pop_of(request, tmp_path_factory):
+    """pop_of(encap="gue"): a PoP of its own for one test."""
+    with contextlib.ExitStack() as stack:
+        yield lambda **options: stack.enter_context(pop_up(request, tmp_path_factory, **options))

@@ -13,10 +13,12 @@ V4, V6 = "http://10.99.0.1", "http://[fd99::1]"
 
 
 class Pop:
-    def __init__(self, name, run_dir, edges=1, encap="ipip"):
+    """Options are pop.sh's, in lower case and without POP_: edges=2, encap="gue"."""
+
+    def __init__(self, name, run_dir, encap="ipip", **options):
         self.name, self.dir = name, pathlib.Path(run_dir)
-        self.env = dict(os.environ, POP=name, POP_DIR=str(run_dir), POP_EDGES=str(edges), POP_ENCAP=encap,
-                        NEARCAST_BUILD=str(BUILD))
+        self.env = dict(os.environ, POP=name, POP_DIR=str(run_dir), POP_ENCAP=encap, NEARCAST_BUILD=str(BUILD))
+        self.env.update({f"POP_{key.upper()}": str(value) for key, value in options.items()})
         self.started = []
         if encap == "l2":
             self.env["POP_CONFIG"] = str(ROOT / "tests/e2e/l2.yaml.in")
@@ -58,6 +60,11 @@ class Pop:
         out = self.run(client, "curl", "-sS", "--max-time", "3", "-o", "/dev/null", "-w", "%header{x-backend}", url,
                        check=False).strip()
         return out or "failed"
+
+    def show(self, server):
+        """What the server's decapsulator counted, by name."""
+        lines = self.run(server, BUILD / "bpf/nearcast-backend", "--interface", "eth0", "--show").splitlines()[2:]
+        return {words[0]: int(words[1]) for words in map(str.split, lines)}
 
     def routes(self):
         return (self.run_ip("route", "show", "10.99.0.1") + self.run_ip("-6", "route", "show", "fd99::1")).strip()
