@@ -105,8 +105,10 @@ hook_tc(struct attach *a)
 {
 	struct bpf_tc_hook hook = tc_hook(a->ifindex);
 	struct bpf_tc_opts place = tc_place();
+	libbpf_print_fn_t print = libbpf_set_print(NULL); /* that there is one is no news */
 	int err = bpf_tc_hook_create(&hook);
 
+	libbpf_set_print(print);
 	if (err && err != -EEXIST)
 		return err;
 	place.prog_fd = program_fd(a->object, DECAP_PROGRAM_TC);

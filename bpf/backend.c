@@ -134,8 +134,10 @@ options_parse(int argc, char **argv, struct options *o)
 		if (done)
 			return done;
 	}
-	if (optind < argc)
-		return refuse("help", "", "arguments without an option are not taken");
+	if (optind < argc) {
+		fprintf(stderr, "nearcast-backend: %s: arguments without an option are not taken\n", argv[optind]);
+		return -1;
+	}
 	if (!o->interface[0] || (!o->show && (o->n_sources == 0 || o->n_vips == 0))) {
 		fputs("nearcast-backend: --interface, and at least one --source and one --vip are needed\n", stderr);
 		return -1;
