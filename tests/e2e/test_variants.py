@@ -4,7 +4,7 @@ import collections
 import pathlib
 
 import pytest
-from pop import V4, V6
+from pop import V4, V6, wait
 
 PORT = "--port eth0=af_xdp,iface=eth0"
 PLAIN = "--hugepages off"
@@ -49,6 +49,31 @@ def test_a_tap_with_two_queues_feeds_two_workers_and_another_port_sends(pop_of):
         assert pop.run("edge1", "kdig", "+short", "+timeout=2", "@10.99.0.1", "www.example.net", "A").strip() == "10.99.0.1"
     took = [w["rx_packets"] for w in pop.json("workers")]
     assert len(took) == 2 and min(took) > 0 and sum(took) >= 30, took
+
+
+def test_a_port_that_the_kernel_does_not_see_gives_it_an_exception_port(pop_of):
+    """As a pci port: the node's own addresses, BGP and checks live on a TAP behind the dataplane. The wire is a TAP too,
+    whose kernel end is plugged into the router's bridge in place of the edge's veth."""
+    pop = pop_of()
+    mac = pop.run("edge1", "cat", "/sys/class/net/eth0/address").strip()
+    for program in ("controlplane", "dataplane"):
+        pop.sh("kill", program, "edge1")
+    pop.run("edge1", "ip", "link", "del", "eth0")
+    pop.env["POP_DATAPLANE"] = f"--port nic=vdev,exception=exc0,args=net_tap0,iface=nic0,mac={mac} --workers 1 {PLAIN}"
+    pop.sh("start", "dataplane", "edge1")
+    wait("the ports", lambda: "exc0" in (links := pop.run("edge1", "ip", "link")) and "nic0" in links)
+    pop.run("edge1", "ip", "link", "set", "nic0", "netns", f"{pop.name}-router")
+    pop.run("router", "ip", "link", "set", "nic0", "address", "02:00:00:77:00:01", "master", "br0", "up")
+    for words in (["addr", "add", "10.77.1.2/24", "dev", "exc0"], ["-6", "addr", "add", "fd77:1::2/64", "dev", "exc0", "nodad"],
+                  ["link", "set", "exc0", "up"], ["route", "add", "default", "via", "10.77.1.1"],
+                  ["-6", "route", "add", "default", "via", "fd77:1::1"]):
+        pop.run("edge1", "ip", *words)
+    pop.sh("start", "controlplane", "edge1")
+    wait("the VIPs to be announced", lambda: "10.99.0.1" in pop.routes() and "fd99::1" in pop.routes(), 20)
+    serves(pop)
+    assert " 0% packet loss" in pop.run("c1", "ping", "-c2", "-W2", "10.77.1.2")
+    kernel = {w: sum(worker[w] for worker in pop.json("workers")) for w in ("rx_packets", "kernel_tx")}
+    assert kernel["kernel_tx"] > 0, kernel
 
 
 def test_hugepages_serve(pop_of):
