@@ -18,11 +18,16 @@
  * bgp             -                         [{peer, address, as, state, since_s, hold_s, advertised, updates_sent,
  *                                            flaps, last_error}]
  * workers         -                         [{worker, heartbeat_ms, every counter of ABI_WORKER_COUNTERS}]
+ * ports           -                         [{port, interface, link, mtu, rx_packets, rx_missed, tx_packets,
+ *                                            kernel_unicast, kernel_multicast, kernel_broadcast}]
  * drops           -                         [{reason, packets, text}]
  * reload          -                         {generation}
  * backend.drain   {backend: "POOL/NAME"}    {backend, drained}; backend.undrain alike
  * node.drain      -                         {draining}; node.undrain alike
  * wait            {for, timeout_s}          {met}: for: dataplane, generation, settled, established, announced, drained
+ *
+ * A request without an id is a notification and has no answer. Batches are not taken. A client whose answers pile up
+ * isn't listened to until it has read them; one that ends its direction is answered what is due, but waits for nothing.
  */
 #ifndef ABI_CONTROL_H
 #define ABI_CONTROL_H

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What people said on the control socket: which backends are drained, and whether the node is. Kept in a file beside the
- * control socket, so that a control plane that starts again knows it too (else its first tables would move flows back).
+ * What people said on the control socket: which backends are drained, and whether the node is. Kept in a file beside
+ * the control socket, so that a control plane that starts again knows it too (else its first tables would move flows
+ * back).
  */
 #ifndef CONTROLPLANE_ADMIN_H
 #define CONTROLPLANE_ADMIN_H

@@ -180,7 +180,7 @@ nexthop_resolve(const struct compile_input *input, const struct model_pool *pool
 			continue;
 		if (input->ports[i].mtu != 0 && input->ports[i].mtu < mtu)
 			mtu = input->ports[i].mtu;
-		*out = (struct abi_nexthop){.type = ABI_NEXTHOP, .port = (uint16_t)i};
+		*out = (struct abi_nexthop){.type = ABI_NEXTHOP, .port = (uint16_t)i, .vlan = neighbour.vlan};
 		out->mtu = mtu < 576 ? 576 : mtu > 9216 ? 9216 : mtu;
 		memcpy(out->source_mac, neighbour.source, sizeof(out->source_mac));
 		memcpy(out->destination_mac, neighbour.mac, sizeof(out->destination_mac));

@@ -25,13 +25,34 @@ reading_fail(struct reading *r, const struct yaml_tree *at, const char *text, ..
 		if ((unsigned char)*c < ' ' || *c == 0x7f)
 			*c = '?';
 	}
-	char *line = errors->list[errors->n - 1].text;
-	size_t size = sizeof(errors->list[0].text);
+	struct config_error *error = &errors->list[errors->n - 1];
 
+	*error = (struct config_error){.line = at ? at->line : 0, .column = at ? at->column : 0};
 	if (at)
-		snprintf(line, size, "%.76s:%u:%u: %s", r->name, at->line, at->column, message);
+		snprintf(error->text, sizeof(error->text), "%.76s:%u:%u: %s", r->name, at->line, at->column, message);
 	else
-		snprintf(line, size, "%.76s: %s", r->name, message);
+		snprintf(error->text, sizeof(error->text), "%.76s: %s", r->name, message);
+}
+
+/* By line and column; faults of one place stay in the order in which they were found. */
+static void
+errors_sort(struct config_errors *errors)
+{
+	unsigned n = errors->n < CONFIG_ERRORS_MAX ? errors->n : CONFIG_ERRORS_MAX;
+
+	for (unsigned i = 1; i < n; i++) {
+		struct config_error error = errors->list[i];
+		unsigned k = i;
+
+		for (; k > 0; k--) {
+			const struct config_error *before = &errors->list[k - 1];
+
+			if (before->line < error.line || (before->line == error.line && before->column <= error.column))
+				break;
+			errors->list[k] = *before;
+		}
+		errors->list[k] = error;
+	}
 }
 
 int
@@ -50,8 +71,9 @@ config_parse(const char *name, const char *text, size_t len, struct model **out,
 		reading_fail(&r, &(struct yaml_tree){.line = fault.line, .column = fault.column}, "%s", fault.text);
 	if (err == 0) {
 		schema_read(&r, root);
-		if (errors->n == 0 && !r.no_memory)
+		if (!r.no_memory)
 			config_check(&r, root);
+		errors_sort(errors);
 		yaml_tree_free(root);
 		if (errors->n > 0)
 			err = -EINVAL;

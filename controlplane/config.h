@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * The configuration file: YAML in, checked model out, or a list of all that is wrong with it, each with its place.
- * First the shape (keys, types, ranges) is looked at, and only when that is right what the values mean together.
+ * First the shape (keys, types, ranges) is looked at, then what the values mean together; what is wrong by its shape is
+ * passed over then.
  */
 #ifndef CONTROLPLANE_CONFIG_H
 #define CONTROLPLANE_CONFIG_H
@@ -13,8 +14,10 @@
 enum { CONFIG_ERRORS_MAX = 20 };
 
 struct config_errors {
-	unsigned n; /* may be above CONFIG_ERRORS_MAX: the list holds the first */
-	struct {
+	unsigned n; /* may be above CONFIG_ERRORS_MAX: the list holds the first found, by their place */
+	struct config_error {
+		unsigned line;
+		unsigned column;
 		char text[256]; /* FILE:LINE:COL: message */
 	} list[CONFIG_ERRORS_MAX];
 };

@@ -1,5 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What the values mean together. The shape is right here, so the lists of the tree and of the model match by index. */
+/*
+ * What the values mean together. What had the wrong shape is reported already and was left as nothing: no name, an
+ * address of no family, an empty list. It is passed over here, so that one fault has one line. A list that was read
+ * matches its tree by index.
+ */
 #include <netinet/in.h>
 #include <string.h>
 
@@ -17,7 +21,8 @@ place(const struct yaml_tree *list, unsigned index, const char *key)
 }
 
 static void
-check_names(struct reading *r, const struct yaml_tree *list, const char *what, const void *items, size_t size, unsigned n)
+check_names(struct reading *r, const struct yaml_tree *list, const char *what, const void *items, size_t size,
+	    unsigned n)
 {
 	/* Each entry begins with its name. */
 	_Static_assert(offsetof(struct bgp_config, name) == 0 && offsetof(struct model_vip, name) == 0 &&
@@ -26,7 +31,7 @@ check_names(struct reading *r, const struct yaml_tree *list, const char *what, c
 	const char *names = items;
 
 	for (unsigned i = 1; i < n; i++) {
-		for (unsigned j = 0; j < i; j++) {
+		for (unsigned j = 0; names[i * size] && j < i; j++) {
 			if (strcmp(names + i * size, names + j * size) != 0)
 				continue;
 			reading_fail(r, place(list, i, "name"), "%s %s is there twice", what, names + i * size);
@@ -45,6 +50,8 @@ check_peers(struct reading *r, const struct yaml_tree *peers)
 	for (unsigned i = 0; i < m->n_peers; i++) {
 		const struct bgp_config *peer = &m->peers[i];
 
+		if (peer->peer.family == ADDR_NONE)
+			continue;
 		if (peer->local.family != ADDR_NONE && peer->local.family != peer->peer.family)
 			reading_fail(r, place(peers, i, "local"), "local %s is not of the peer's address family",
 				     addr_format(&peer->local, text));
@@ -69,10 +76,11 @@ check_vip_covers(struct reading *r, const struct yaml_tree *at, const struct mod
 	prefix_format(&vip->prefix, prefix);
 	for (unsigned i = 0; i < ARRAY_LEN(sources); i++) {
 		if (sources[i]->family != ADDR_NONE && prefix_contains(&vip->prefix, sources[i]))
-			reading_fail(r, at, "prefix %s holds the node's source %s", prefix, addr_format(sources[i], addr));
+			reading_fail(r, at, "prefix %s holds the node's source %s", prefix,
+				     addr_format(sources[i], addr));
 	}
 	for (unsigned i = 0; i < m->n_peers; i++) {
-		if (prefix_contains(&vip->prefix, &m->peers[i].peer))
+		if (m->peers[i].peer.family != ADDR_NONE && prefix_contains(&vip->prefix, &m->peers[i].peer))
 			reading_fail(r, at, "prefix %s holds peer %s's address %s", prefix, m->peers[i].name,
 				     addr_format(&m->peers[i].peer, addr));
 	}
@@ -80,7 +88,7 @@ check_vip_covers(struct reading *r, const struct yaml_tree *at, const struct mod
 		for (unsigned b = 0; b < m->pools[p].n_backends; b++) {
 			const struct model_backend *backend = &m->pools[p].backends[b];
 
-			if (prefix_contains(&vip->prefix, &backend->addr))
+			if (backend->addr.family != ADDR_NONE && prefix_contains(&vip->prefix, &backend->addr))
 				reading_fail(r, at, "prefix %s holds backend %s's address %s", prefix, backend->name,
 					     addr_format(&backend->addr, addr));
 		}
@@ -97,6 +105,8 @@ check_vips(struct reading *r, const struct yaml_tree *vips)
 	for (unsigned i = 0; i < m->n_vips; i++) {
 		const struct yaml_tree *at = place(vips, i, "prefix");
 
+		if (m->vips[i].prefix.addr.family == ADDR_NONE)
+			continue;
 		check_vip_covers(r, at, &m->vips[i]);
 		for (unsigned j = 0; j < i; j++) {
 			if (!prefix_equal(&m->vips[i].prefix, &m->vips[j].prefix))
@@ -108,10 +118,21 @@ check_vips(struct reading *r, const struct yaml_tree *vips)
 	}
 }
 
-static void
-check_backends(struct reading *r, const struct yaml_tree *backends, const struct model_pool *pool)
+/* Not there, rather than there and faulty. */
+static bool
+source_lacks(const struct reading *r, const struct yaml_tree *root, bool v6)
 {
-	const struct addr *sources[] = {&r->model->source_v4, &r->model->source_v6};
+	const struct addr *source = v6 ? &r->model->source_v6 : &r->model->source_v4;
+	const struct yaml_tree *tree = yaml_tree_get(yaml_tree_get(root, "node"), "source");
+
+	return source->family == ADDR_NONE && (!tree || tree->kind == YAML_KIND_MAP) &&
+	       !yaml_tree_get(tree, v6 ? "ipv6" : "ipv4");
+}
+
+static void
+check_backends(struct reading *r, const struct yaml_tree *root, const struct yaml_tree *backends,
+	       const struct model_pool *pool)
+{
 	char text[ADDR_TEXT_MAX];
 
 	check_names(r, backends, "backend", pool->backends, sizeof(*pool->backends), pool->n_backends);
@@ -119,8 +140,11 @@ check_backends(struct reading *r, const struct yaml_tree *backends, const struct
 		const struct model_backend *backend = &pool->backends[i];
 		bool v6 = backend->addr.family == ADDR_V6;
 
-		if (pool->encap != ABI_ENCAP_L2 && sources[v6]->family == ADDR_NONE)
-			reading_fail(r, place(backends, i, "address"), "address %s needs an outer source: node.source.%s is not there",
+		if (backend->addr.family == ADDR_NONE)
+			continue;
+		if (pool->encap != ABI_ENCAP_L2 && source_lacks(r, root, v6))
+			reading_fail(r, place(backends, i, "address"),
+				     "address %s needs an outer source: node.source.%s is not there",
 				     addr_format(&backend->addr, text), v6 ? "ipv6" : "ipv4");
 		for (unsigned j = 0; j < i; j++) {
 			if (!addr_equal(&backend->addr, &pool->backends[j].addr))
@@ -133,10 +157,10 @@ check_backends(struct reading *r, const struct yaml_tree *backends, const struct
 }
 
 static void
-check_pools(struct reading *r, const struct yaml_tree *pools)
+check_pools(struct reading *r, const struct yaml_tree *root)
 {
 	const struct model *m = r->model;
-	const struct yaml_tree *item = yaml_tree_item(pools, 0);
+	const struct yaml_tree *pools = yaml_tree_get(root, "pools"), *item = yaml_tree_item(pools, 0);
 	unsigned total = 0;
 
 	check_names(r, pools, "pool", m->pools, sizeof(*m->pools), m->n_pools);
@@ -147,14 +171,14 @@ check_pools(struct reading *r, const struct yaml_tree *pools)
 
 		for (unsigned b = 0; b < pool->n_backends; b++)
 			weights += pool->backends[b].weight;
-		if (weights == 0)
+		if (weights == 0 && backends && backends->kind == YAML_KIND_LIST && backends->n == pool->n_backends)
 			reading_fail(r, backends, "pool %s has no backend with a weight above 0", pool->name);
 		total += pool->n_backends;
 		if (total > ABI_BACKENDS_MAX) {
 			reading_fail(r, backends, "%u backends in all pools, above %d", total, ABI_BACKENDS_MAX);
 			return;
 		}
-		check_backends(r, backends, pool);
+		check_backends(r, root, backends, pool);
 	}
 }
 
@@ -166,6 +190,8 @@ collide(const struct model_service *a, const struct model_service *b)
 	bool a_in_b = a->port_first >= b->port_first && a->port_last <= b->port_last;
 	bool b_in_a = b->port_first >= a->port_first && b->port_last <= a->port_last;
 
+	if (a->port_first > a->port_last || b->port_first > b->port_last)
+		return false; /* one that couldn't be read */
 	if (a->vip != b->vip || (a->protocol != b->protocol && a->protocol != 0 && b->protocol != 0))
 		return false;
 	if (a->port_first > b->port_last || b->port_first > a->port_last)
@@ -180,7 +206,8 @@ check_link_layer(struct reading *r, const struct yaml_tree *at, const struct mod
 	const struct model_vip *vip = &r->model->vips[service->vip];
 
 	for (unsigned i = 0; pool->encap == ABI_ENCAP_L2 && i < pool->n_backends; i++) {
-		if (pool->backends[i].addr.family == vip->prefix.addr.family)
+		if (pool->backends[i].addr.family == vip->prefix.addr.family || vip->prefix.addr.family == ADDR_NONE ||
+		    pool->backends[i].addr.family == ADDR_NONE)
 			continue;
 		reading_fail(r, at, "pool %s has encapsulation l2, but backend %s is not of vip %s's address family",
 			     pool->name, pool->backends[i].name, vip->name);
@@ -188,39 +215,60 @@ check_link_layer(struct reading *r, const struct yaml_tree *at, const struct mod
 	}
 }
 
-/* The service's vip and pool by name; false when one is unknown, which is reported. */
+/* True when some entry of the list goes by the name, whether or not the rest of it could be read. */
 static bool
-resolve(struct reading *r, const struct yaml_tree *item, struct model_service *service)
+is_named(const struct yaml_tree *list, const char *name)
 {
-	const struct yaml_tree *vip = yaml_tree_get(item, "vip"), *pool = yaml_tree_get(item, "pool");
-	struct model *m = r->model;
+	const struct yaml_tree *item = list ? list->first : NULL;
 
-	while (service->vip < m->n_vips && strcmp(m->vips[service->vip].name, vip->text) != 0)
-		service->vip++;
-	while (service->pool < m->n_pools && strcmp(m->pools[service->pool].name, pool->text) != 0)
-		service->pool++;
-	if (service->vip == m->n_vips)
-		reading_fail(r, vip, "there is no vip %.64s", vip->text);
-	if (service->pool == m->n_pools)
-		reading_fail(r, pool, "there is no pool %.64s", pool->text);
-	return service->vip < m->n_vips && service->pool < m->n_pools;
+	for (; list && list->kind == YAML_KIND_LIST && item; item = item->next) {
+		const struct yaml_tree *value = yaml_tree_get(item, "name");
+
+		if (value && value->text && strcmp(value->text, name) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* The index of what the value names in a list of n; n: of none, which is reported unless the name itself is missing. */
+static unsigned
+resolve(struct reading *r, const struct yaml_tree *value, const struct yaml_tree *list, const char *what,
+	const void *items, size_t size, unsigned n)
+{
+	const char *names = items;
+	unsigned i = 0;
+
+	if (!value || !value->text || !*value->text)
+		return n;
+	while (i < n && strcmp(names + i * size, value->text) != 0)
+		i++;
+	if (i == n && list && list->kind == YAML_KIND_LIST && !is_named(list, value->text))
+		reading_fail(r, value, "there is no %s %.64s", what, value->text);
+	return i;
 }
 
 static void
-check_services(struct reading *r, const struct yaml_tree *services)
+check_services(struct reading *r, const struct yaml_tree *root)
 {
 	struct model *m = r->model;
-	const struct yaml_tree *item = yaml_tree_item(services, 0);
+	const struct yaml_tree *vips = yaml_tree_get(root, "vips"), *pools = yaml_tree_get(root, "pools");
+	const struct yaml_tree *services = yaml_tree_get(root, "services"), *item = yaml_tree_item(services, 0);
 
 	check_names(r, services, "service", m->services, sizeof(*m->services), m->n_services);
 	for (unsigned i = 0; i < m->n_services; i++, item = item->next) {
-		if (!resolve(r, item, &m->services[i]))
+		struct model_service *s = &m->services[i];
+
+		s->vip = resolve(r, yaml_tree_get(item, "vip"), vips, "vip", m->vips, sizeof(*m->vips), m->n_vips);
+		s->pool = resolve(r, yaml_tree_get(item, "pool"), pools, "pool", m->pools, sizeof(*m->pools),
+				  m->n_pools);
+		if (s->vip == m->n_vips)
 			continue;
-		check_link_layer(r, yaml_tree_get(item, "pool"), &m->services[i]);
+		if (s->pool < m->n_pools)
+			check_link_layer(r, yaml_tree_get(item, "pool"), s);
 		for (unsigned j = 0; j < i; j++) {
-			if (!collide(&m->services[i], &m->services[j]))
+			if (!collide(s, &m->services[j]))
 				continue;
-			reading_fail(r, item, "service %s overlaps service %s", m->services[i].name, m->services[j].name);
+			reading_fail(r, item, "service %s overlaps service %s", s->name, m->services[j].name);
 			break;
 		}
 	}
@@ -230,7 +278,7 @@ void
 config_check(struct reading *r, const struct yaml_tree *root)
 {
 	check_peers(r, yaml_tree_get(yaml_tree_get(root, "bgp"), "peers"));
-	check_pools(r, yaml_tree_get(root, "pools"));
+	check_pools(r, root);
 	check_vips(r, yaml_tree_get(root, "vips"));
-	check_services(r, yaml_tree_get(root, "services"));
+	check_services(r, root);
 }

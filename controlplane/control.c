@@ -16,16 +16,20 @@
 
 #include "base/log.h"
 
+/* A client with so much of its answers unread is not listened to until it has taken them all. */
+enum { OUTPUT_MAX = 1 << 20 };
+
 struct client {
 	struct control *control;
 	struct bufferevent *stream;
 	struct client *next;
 	struct control_call *calls; /* kept */
+	bool is_ending;		    /* asks nothing more: freed when its answers have gone out */
 };
 
 struct control_call {
 	struct client *client;
-	json_t *id;
+	json_t *id; /* NULL: a notification, which has no answer (JSON-RPC 2.0, 4.1) */
 	struct control_call *next;
 };
 
@@ -67,16 +71,17 @@ call_free(struct control_call *call)
 	free(call);
 }
 
+/* Takes the reference to the id. */
 static struct control_call *
-call_new(struct client *client, const json_t *id)
+call_new(struct client *client, json_t *id)
 {
 	struct control_call *call = calloc(1, sizeof(*call));
 
-	if (!call)
+	if (!call) {
+		json_decref(id);
 		return NULL;
-	call->client = client;
-	call->id = id ? json_deep_copy(id) : json_null();
-	call->next = client->calls;
+	}
+	*call = (struct control_call){.client = client, .id = id, .next = client->calls};
 	client->calls = call;
 	return call;
 }
@@ -85,8 +90,9 @@ call_new(struct client *client, const json_t *id)
 static void
 answer(struct control_call *call, const char *member, json_t *value)
 {
-	json_t *reply = json_pack("{s:s, s:O, s:o}", "jsonrpc", "2.0", "id", call->id, member, value ? value : json_null());
-	char *line = reply ? json_dumps(reply, JSON_COMPACT) : NULL;
+	json_t *reply = json_pack("{s:s, s:O?, s:o}", "jsonrpc", "2.0", "id", call->id, member,
+				  value ? value : json_null());
+	char *line = reply && call->id ? json_dumps(reply, JSON_COMPACT) : NULL;
 
 	if (line) {
 		evbuffer_add_printf(bufferevent_get_output(call->client->stream), "%s\n", line);
@@ -102,10 +108,18 @@ control_reply(struct control_call *call, json_t *result)
 	answer(call, "result", result);
 }
 
+/* The text may quote what is no UTF-8, or be cut within a character: JSON takes neither. */
 static void
-answer_error(struct control_call *call, const struct control_error *error)
+answer_error(struct control_call *call, struct control_error *error)
 {
-	answer(call, "error", json_pack("{s:i, s:s}", "code", error->code, "message", error->text));
+	json_t *text = json_string(error->text);
+
+	for (char *c = error->text; !text && *c; c++) {
+		if ((unsigned char)*c > 0x7e)
+			*c = '?';
+	}
+	answer(call, "error", json_pack("{s:i, s:o}", "code", error->code, "message",
+					text ? text : json_string(error->text)));
 }
 
 /* Requests. */
@@ -124,12 +138,15 @@ static int
 dispatch(struct control_call *call, const json_t *request, json_t **result, struct control_error *error)
 {
 	const struct control *control = call->client->control;
+	const char *version = json_string_value(json_object_get(request, "jsonrpc"));
 	const char *name = json_string_value(json_object_get(request, "method"));
 	const json_t *params = json_object_get(request, "params");
 	const struct control_method *method = method_lookup(control, name);
 
-	if (!json_is_object(request) || !name)
-		return control_fail(error, CONTROL_INVALID_REQUEST, "a request is an object with a method");
+	if (!version || strcmp(version, "2.0") != 0 || !name)
+		return control_fail(error, CONTROL_INVALID_REQUEST,
+				    "a request is an object with jsonrpc \"2.0\", an id "
+				    "that is a number or a string, and a method");
 	if (params && !json_is_object(params))
 		return control_fail(error, CONTROL_INVALID_PARAMS, "params is an object of named values");
 	if (!method)
@@ -137,13 +154,24 @@ dispatch(struct control_call *call, const json_t *request, json_t **result, stru
 	return method->call(control->context, call, params, result, error);
 }
 
+/* JSON-RPC 2.0, 5: where the id can't be told, the answer's is null. */
+static json_t *
+id_of(const json_t *request)
+{
+	json_t *id = json_object_get(request, "id");
+
+	if (json_is_object(request) && !id && json_is_string(json_object_get(request, "method")))
+		return NULL;
+	return json_is_string(id) || json_is_number(id) ? json_incref(id) : json_null();
+}
+
 static void
 request(struct client *client, const char *line, size_t len)
 {
 	struct control_error error = {.code = CONTROL_INTERNAL, .text = "out of memory"};
 	json_error_t where;
-	json_t *parsed = json_loadb(line, len, JSON_REJECT_DUPLICATES, &where);
-	struct control_call *call = call_new(client, json_object_get(parsed, "id"));
+	json_t *parsed = json_loadb(line, len, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &where);
+	struct control_call *call = call_new(client, id_of(parsed));
 	json_t *result = NULL;
 	int done = -1;
 
@@ -161,15 +189,23 @@ request(struct client *client, const char *line, size_t len)
 /* Clients. */
 
 static void
-client_free(struct client *client)
+calls_drop(struct client *client)
 {
 	struct control *control = client->control;
-	struct client **at = &control->clients;
 
 	while (client->calls) {
 		control->gone(control->context, client->calls);
 		call_free(client->calls);
 	}
+}
+
+static void
+client_free(struct client *client)
+{
+	struct control *control = client->control;
+	struct client **at = &control->clients;
+
+	calls_drop(client);
 	while (*at != client)
 		at = &(*at)->next;
 	*at = client->next;
@@ -178,30 +214,69 @@ client_free(struct client *client)
 	free(client);
 }
 
-static void
-on_read(struct bufferevent *stream, void *context)
+static size_t
+unread(const struct client *client)
 {
-	struct client *client = context;
-	struct evbuffer *input = bufferevent_get_input(stream);
-	size_t len;
-	char *line;
+	return evbuffer_get_length(bufferevent_get_output(client->stream));
+}
 
-	while ((line = evbuffer_readln(input, &len, EVBUFFER_EOL_LF)) != NULL) {
+/* Answers line after line for as long as the client takes the answers; on_write goes on. */
+static void
+lines_take(struct client *client)
+{
+	struct evbuffer *input = bufferevent_get_input(client->stream);
+	char *line = NULL;
+	size_t len;
+
+	while (unread(client) < OUTPUT_MAX && (line = evbuffer_readln(input, &len, EVBUFFER_EOL_LF)) != NULL) {
 		request(client, line, len);
 		free(line);
 	}
-	if (evbuffer_get_length(input) >= CONTROL_LINE_MAX) {
+	if (unread(client) >= OUTPUT_MAX) {
+		bufferevent_disable(client->stream, EV_READ);
+	} else if (evbuffer_get_length(input) >= CONTROL_LINE_MAX) {
 		log_warning("control socket: a request is longer than %d octets; client closed", CONTROL_LINE_MAX);
 		client_free(client);
 	}
 }
 
 static void
-on_event(struct bufferevent *stream, short what, void *context)
+on_read(struct bufferevent *stream, void *context)
 {
 	(void)stream;
-	if (what & (BEV_EVENT_EOF | BEV_EVENT_ERROR | BEV_EVENT_TIMEOUT))
-		client_free(context);
+	lines_take(context);
+}
+
+/* All that was to be sent has gone. */
+static void
+on_write(struct bufferevent *stream, void *context)
+{
+	struct client *client = context;
+
+	if (client->is_ending) {
+		client_free(client);
+		return;
+	}
+	bufferevent_enable(stream, EV_READ);
+	lines_take(client);
+}
+
+/*
+ * A client that ends its own direction still gets the answers that are due, but none that it would have to wait for:
+ * whether it is still there to read one can't be told.
+ */
+static void
+on_event(struct bufferevent *stream, short what, void *context)
+{
+	struct client *client = context;
+
+	if ((what & BEV_EVENT_EOF) && !(what & BEV_EVENT_WRITING) && !client->is_ending && unread(client) > 0) {
+		client->is_ending = true;
+		calls_drop(client);
+		bufferevent_disable(stream, EV_READ);
+	} else if (what & (BEV_EVENT_EOF | BEV_EVENT_ERROR | BEV_EVENT_TIMEOUT)) {
+		client_free(client);
+	}
 }
 
 static void
@@ -231,24 +306,35 @@ on_accept(struct evconnlistener *listener, evutil_socket_t fd, struct sockaddr *
 	control->n_clients++;
 	bufferevent_setwatermark(client->stream, EV_READ, 0, CONTROL_LINE_MAX);
 	bufferevent_set_timeouts(client->stream, NULL, &write_timeout);
-	bufferevent_setcb(client->stream, on_read, NULL, on_event, client);
+	bufferevent_setcb(client->stream, on_read, on_write, on_event, client);
 	bufferevent_enable(client->stream, EV_READ | EV_WRITE);
 }
 
 /* The socket. */
 
+/*
+ * Only a socket is ever removed: connect() refuses any other file in the same words. It doesn't wait, for the other
+ * side may hang with a full backlog (EAGAIN), and is there all the same.
+ */
 static int
 remove_stale(const struct sockaddr_un *address)
 {
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	int err = 0;
+	struct stat file;
+	int fd, err = 0;
 
+	if (lstat(address->sun_path, &file) != 0)
+		return errno == ENOENT ? 0 : -errno;
+	if (!S_ISSOCK(file.st_mode))
+		return -EEXIST;
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd < 0)
 		return -errno;
-	if (connect(fd, (const struct sockaddr *)address, sizeof(*address)) == 0)
+	if (connect(fd, (const struct sockaddr *)address, sizeof(*address)) == 0 || errno == EAGAIN)
 		err = -EADDRINUSE;
 	else if (errno == ECONNREFUSED)
-		unlink(address->sun_path);
+		err = unlink(address->sun_path) != 0 ? -errno : 0;
+	else
+		err = -errno;
 	close(fd);
 	return err;
 }
@@ -257,16 +343,17 @@ static int
 listen_on(const struct sockaddr_un *address)
 {
 	int err = remove_stale(address);
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	mode_t mask;
+	int fd;
 
+	if (err)
+		return err;
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd < 0)
 		return -errno;
-	if (!err) {
-		mask = umask(0117);
-		err = bind(fd, (const struct sockaddr *)address, sizeof(*address)) != 0 ? -errno : 0;
-		umask(mask);
-	}
+	mask = umask(0117);
+	err = bind(fd, (const struct sockaddr *)address, sizeof(*address)) != 0 ? -errno : 0;
+	umask(mask);
 	if (err) {
 		close(fd);
 		return err;
@@ -274,25 +361,41 @@ listen_on(const struct sockaddr_un *address)
 	return fd;
 }
 
+static const char *
+hint(int err)
+{
+	switch (err) {
+	case -EADDRINUSE:
+		return ": another control plane listens there";
+	case -EEXIST:
+		return ": it is no socket, and is left alone";
+	case -ENOENT:
+		return ": its directory is not there";
+	default:
+		return "";
+	}
+}
+
 struct control *
 control_new(struct event_base *base, const char *path, const struct control_method *methods, size_t n_methods,
 	    void (*gone)(void *context, struct control_call *call), void *context)
 {
 	struct control *control = calloc(1, sizeof(*control));
-	int fd;
+	int fd = -ENAMETOOLONG;
 
 	if (!control)
 		return NULL;
-	*control = (struct control){.base = base, .methods = methods, .n_methods = n_methods, .gone = gone, .context = context};
-	control->address.sun_family = AF_UNIX;
-	snprintf(control->address.sun_path, sizeof(control->address.sun_path), "%s", path);
-	fd = listen_on(&control->address);
+	*control = (struct control){.base = base, .methods = methods, .n_methods = n_methods, .gone = gone,
+				    .context = context, .address = {.sun_family = AF_UNIX}};
+	if (strlen(path) < sizeof(control->address.sun_path)) {
+		strcpy(control->address.sun_path, path);
+		fd = listen_on(&control->address);
+	}
 	if (fd >= 0)
-		control->listener = evconnlistener_new(base, on_accept, control, LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC,
-						       16, fd);
-	if (fd < 0 || !control->listener) {
-		log_error("control socket %s: %s%s", path, strerror(fd < 0 ? -fd : ENOMEM),
-			  fd == -EADDRINUSE ? ": another control plane listens there" : "");
+		control->listener = evconnlistener_new(base, on_accept, control,
+						       LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC, 16, fd);
+	if (!control->listener) {
+		log_error("control socket %s: %s%s", path, strerror(fd < 0 ? -fd : ENOMEM), hint(fd));
 		if (fd >= 0)
 			close(fd);
 		free(control);

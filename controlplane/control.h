@@ -34,8 +34,9 @@ struct control_method {
 };
 
 /*
- * Mode 0660. A socket file that nobody listens on is replaced. gone: the client of a kept call has left; the call must
- * not be used any more. The method table must outlive the server. NULL: can't listen, logged.
+ * Mode 0660. A socket file that nobody listens on is replaced, any other file stays. gone: the client of a kept call
+ * has left or ended its direction; the call must not be used any more. The method table must outlive the server. NULL:
+ * can't listen, logged.
  */
 struct control *control_new(struct event_base *base, const char *path, const struct control_method *methods,
 			    size_t n_methods, void (*gone)(void *context, struct control_call *call), void *context);

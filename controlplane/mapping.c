@@ -48,7 +48,9 @@ fail_unknown(struct reading *r, const struct yaml_tree *at, const struct schema_
 			nearest = keys[i].name;
 		}
 	}
-	if (nearest)
+	if (strcmp(at->text, "<<") == 0)
+		reading_fail(r, at, "merge keys are not taken");
+	else if (nearest)
 		reading_fail(r, at, "unknown key %.64s; did you mean %s?", at->text, nearest);
 	else
 		reading_fail(r, at, "unknown key %.64s", at->text);
@@ -99,7 +101,8 @@ schema_list(struct reading *r, const struct yaml_tree *list, const struct schema
 		return NULL;
 	}
 	if (list->n > key->max) {
-		reading_fail(r, list, "%s has %u entries, above %llu", key->name, list->n, (unsigned long long)key->max);
+		reading_fail(r, list, "%s has %u entries, above %llu", key->name, list->n,
+			     (unsigned long long)key->max);
 		return NULL;
 	}
 	if (list->n == 0)

@@ -222,7 +222,8 @@ VIEW(drops)
 /* Changes. */
 
 static int
-call_reload(void *context, struct control_call *call, const json_t *params, json_t **result, struct control_error *error)
+call_reload(void *context, struct control_call *call, const json_t *params, json_t **result,
+	    struct control_error *error)
 {
 	struct methods *m = context;
 

@@ -112,7 +112,8 @@ write_announcements(struct evbuffer *out, const struct node *node)
 	for (unsigned i = 0; i < peering_count(node->peering); i++) {
 		const struct bgp_session *session = peering_session(node->peering, i);
 
-		evbuffer_add_printf(out, "nearcast_bgp_established{peer=\"%s\"} %d\n", bgp_session_config(session)->name,
+		evbuffer_add_printf(out, "nearcast_bgp_established{peer=\"%s\"} %d\n",
+				    bgp_session_config(session)->name,
 				    bgp_session_status(session).state == BGP_ESTABLISHED);
 	}
 }
@@ -143,7 +144,8 @@ page_vips(struct evbuffer *out, const struct node *node)
 	for (unsigned i = 0; i < node->model->n_vips; i++) {
 		const struct model_vip *vip = &node->model->vips[i];
 
-		evbuffer_add_printf(out, "<tr><td>%s<td>%s<td class=%s>%s", vip->name, prefix_format(&vip->prefix, text),
+		evbuffer_add_printf(out, "<tr><td>%s<td>%s<td class=%s>%s", vip->name,
+				    prefix_format(&vip->prefix, text),
 				    node->verdicts[i] == ANNOUNCE_YES ? "ok" : "bad",
 				    announce_reason(node->verdicts[i]));
 	}
@@ -156,7 +158,8 @@ page_backends(struct evbuffer *out, const struct node *node)
 	const struct region_counters *counters = publish_counters(node->publish);
 	char text[ADDR_TEXT_MAX];
 
-	evbuffer_add_printf(out, "<h2>Backends</h2><table><tr><th>pool<th>backend<th>address<th>weight<th>health<th>packets");
+	evbuffer_add_printf(out, "<h2>Backends</h2><table>"
+				 "<tr><th>pool<th>backend<th>address<th>weight<th>health<th>packets");
 	for (unsigned i = 0; i < node->model->n_pools; i++) {
 		const struct model_pool *p = &node->model->pools[i];
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Two netlink sockets: one hears that something has changed, the other asks. What a notification says isn't used: any of
- * them, or an overrun, leads to the same whole look a little later, so that nothing can be missed and a storm of route
- * changes costs one look in a tenth of a second.
+ * Two netlink sockets: one hears that something has changed, the other asks. What a notification says isn't used: any
+ * of them, or an overrun, leads to the same whole look a little later, so that nothing can be missed and a storm of
+ * route changes costs one look in a tenth of a second.
  *
  * A MAC that was known stays in use while the kernel asks for it anew (INCOMPLETE, or an entry that was collected), for
  * as long as the route stays; FAILED ends it.
@@ -14,8 +14,6 @@
 #include <libmnl/libmnl.h>
 #include <linux/neighbour.h>
 #include <linux/rtnetlink.h>
-#include <net/if.h>
-#include <net/if_arp.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -59,147 +57,9 @@ struct neighbours {
 	uint8_t buffer[BUFFER];
 };
 
-/* Attributes by type, each checked to lie within the message. */
-struct attrs {
-	const struct nlattr *at[64];
-};
-
-static int
-attrs_take(const struct nlattr *attr, void *data)
-{
-	struct attrs *attrs = data;
-	uint16_t type = mnl_attr_get_type(attr);
-
-	if (type < ARRAY_LEN(attrs->at))
-		attrs->at[type] = attr;
-	return MNL_CB_OK;
-}
-
-static bool
-attrs_parse(const struct nlmsghdr *message, size_t header, struct attrs *attrs)
-{
-	*attrs = (struct attrs){0};
-	if (message->nlmsg_len < NLMSG_HDRLEN || mnl_nlmsg_get_payload_len(message) < MNL_ALIGN(header))
-		return false;
-	/* Not mnl_attr_parse: it rounds the message's length up, and would read up to 3 octets behind it. */
-	return mnl_attr_parse_payload((const uint8_t *)mnl_nlmsg_get_payload(message) + MNL_ALIGN(header),
-				      mnl_nlmsg_get_payload_len(message) - MNL_ALIGN(header), attrs_take, attrs) >= 0;
-}
-
-static bool
-attr_u32(const struct nlattr *attr, uint32_t *out)
-{
-	if (!attr || mnl_attr_get_payload_len(attr) < sizeof(*out))
-		return false;
-	memcpy(out, mnl_attr_get_payload(attr), sizeof(*out));
-	return true;
-}
-
-static bool
-addr_of(int family, const uint8_t *octets, size_t len, struct addr *out)
-{
-	if (family == AF_INET && len == 4)
-		*out = addr_v4(octets);
-	else if (family == AF_INET6 && len == 16)
-		*out = addr_v6(octets);
-	else
-		return false;
-	return true;
-}
-
-static bool
-attr_addr(const struct nlattr *attr, int family, struct addr *out)
-{
-	return attr && addr_of(family, mnl_attr_get_payload(attr), mnl_attr_get_payload_len(attr), out);
-}
-
-static bool
-attr_mac(const struct nlattr *attr, uint8_t mac[static 6])
-{
-	if (!attr || mnl_attr_get_payload_len(attr) != 6)
-		return false;
-	memcpy(mac, mnl_attr_get_payload(attr), 6);
-	return true;
-}
-
-/* RTA_VIA: a gateway of the other family (struct rtvia: family, then the address). */
-static bool
-attr_via(const struct nlattr *attr, struct addr *out)
-{
-	const uint8_t *payload;
-	uint16_t family;
-
-	if (!attr || mnl_attr_get_payload_len(attr) < sizeof(family))
-		return false;
-	payload = mnl_attr_get_payload(attr);
-	memcpy(&family, payload, sizeof(family));
-	return addr_of(family, payload + sizeof(family), mnl_attr_get_payload_len(attr) - sizeof(family), out);
-}
-
-bool
-neighbour_parse_route(const struct nlmsghdr *message, struct neighbour_route *out)
-{
-	struct neighbour_route route = {0};
-	struct attrs attrs, metrics = {0};
-	const struct rtmsg *header;
-
-	if (!attrs_parse(message, sizeof(*header), &attrs))
-		return false;
-	header = mnl_nlmsg_get_payload(message);
-	if (header->rtm_type != RTN_UNICAST || !attr_u32(attrs.at[RTA_OIF], &route.ifindex) || route.ifindex == 0)
-		return false;
-	if (attrs.at[RTA_GATEWAY] && !attr_addr(attrs.at[RTA_GATEWAY], header->rtm_family, &route.gateway))
-		return false;
-	if (attrs.at[RTA_VIA] && !attr_via(attrs.at[RTA_VIA], &route.gateway))
-		return false;
-	if (attrs.at[RTA_METRICS] && mnl_attr_parse_nested(attrs.at[RTA_METRICS], attrs_take, &metrics) >= 0)
-		attr_u32(metrics.at[RTAX_MTU], &route.mtu);
-	*out = route;
-	return true;
-}
-
-bool
-neighbour_parse_entry(const struct nlmsghdr *message, struct neighbour_entry *out)
-{
-	struct neighbour_entry entry = {0};
-	struct attrs attrs;
-	const struct ndmsg *header;
-
-	if (!attrs_parse(message, sizeof(*header), &attrs))
-		return false;
-	header = mnl_nlmsg_get_payload(message);
-	if (header->ndm_ifindex <= 0 || !attr_addr(attrs.at[NDA_DST], header->ndm_family, &entry.addr))
-		return false;
-	entry.ifindex = (uint32_t)header->ndm_ifindex;
-	entry.state = header->ndm_state;
-	entry.has_mac = attr_mac(attrs.at[NDA_LLADDR], entry.mac);
-	*out = entry;
-	return true;
-}
-
-bool
-neighbour_parse_link(const struct nlmsghdr *message, struct neighbour_link *out)
-{
-	struct neighbour_link link = {0};
-	struct attrs attrs;
-	const struct ifinfomsg *header;
-
-	if (!attrs_parse(message, sizeof(*header), &attrs))
-		return false;
-	header = mnl_nlmsg_get_payload(message);
-	if (header->ifi_index <= 0)
-		return false;
-	link.ifindex = (uint32_t)header->ifi_index;
-	link.is_usable = header->ifi_type == ARPHRD_ETHER && (header->ifi_flags & IFF_UP) &&
-			 !(header->ifi_flags & IFF_LOOPBACK) && attr_mac(attrs.at[IFLA_ADDRESS], link.mac) &&
-			 attr_u32(attrs.at[IFLA_MTU], &link.mtu);
-	*out = link;
-	return true;
-}
-
 /*
- * Sends what lies in the buffer and gives each message of the answer to take. A dump ends by NLMSG_DONE, all else by its
- * acknowledgement (NLM_F_ACK is set on every request).
+ * Sends what lies in the buffer and gives each message of the answer to take. A dump ends by NLMSG_DONE, all else by
+ * its acknowledgement (NLM_F_ACK is set on every request).
  */
 static int
 ask(struct neighbours *nb, struct nlmsghdr *request, mnl_cb_t take, void *data)
@@ -342,11 +202,21 @@ link_lookup(const struct neighbours *nb, uint32_t ifindex)
 	return NULL;
 }
 
+/* A VLAN's device needs the one that it lies on, which carries its frames with one tag. */
+static const struct neighbour_link *
+link_usable(const struct neighbours *nb, uint32_t ifindex)
+{
+	const struct neighbour_link *link = link_lookup(nb, ifindex);
+	const struct neighbour_link *carrier = link && link->vlan ? link_lookup(nb, link->carrier) : link;
+
+	return carrier && (carrier == link || carrier->vlan == 0) ? link : NULL;
+}
+
 /* True: the answer for this address is another than before. */
 static bool
 result_update(struct neighbours *nb, struct watched *w)
 {
-	const struct neighbour_link *link = w->has_route ? link_lookup(nb, w->route.ifindex) : NULL;
+	const struct neighbour_link *link = w->has_route ? link_usable(nb, w->route.ifindex) : NULL;
 	struct neighbour before = w->result;
 	bool had = w->has_result;
 	uint32_t mtu;
@@ -356,7 +226,8 @@ result_update(struct neighbours *nb, struct watched *w)
 	if (!w->has_result)
 		return had;
 	mtu = w->route.mtu && w->route.mtu < link->mtu ? w->route.mtu : link->mtu;
-	w->result.ifindex = w->route.ifindex;
+	w->result.ifindex = link->vlan ? link->carrier : link->ifindex;
+	w->result.vlan = link->vlan;
 	w->result.mtu = (uint16_t)(mtu > UINT16_MAX ? UINT16_MAX : mtu);
 	w->result.via_gateway = w->route.gateway.family != ADDR_NONE;
 	memcpy(w->result.source, link->mac, sizeof(link->mac));
@@ -364,7 +235,7 @@ result_update(struct neighbours *nb, struct watched *w)
 	return !had || memcmp(&before, &w->result, sizeof(before)) != 0;
 }
 
-/* NTF_USE has the kernel behave as if it had a packet to send: it asks for what is missing and confirms what is stale. */
+/* NTF_USE: the kernel behaves as if it had a packet to send, asks for what is missing and confirms what is stale. */
 static void
 probe(struct neighbours *nb, const struct watched *w)
 {

@@ -15,7 +15,8 @@ struct event_base;
 struct neighbours;
 
 struct neighbour {
-	uint32_t ifindex;
+	uint32_t ifindex;  /* of the device that frames leave by: a VLAN's carrier */
+	uint16_t vlan;	   /* 802.1Q tag, 0: none */
 	uint8_t source[6]; /* MAC of the interface */
 	uint8_t mac[6];	   /* of the next hop */
 	uint16_t mtu;	   /* octets of an IP packet: the route's, or else the interface's */
@@ -50,7 +51,9 @@ struct neighbour_entry {
 struct neighbour_link {
 	uint32_t ifindex;
 	uint32_t mtu;
-	bool is_usable; /* up, Ethernet, no loopback */
+	uint16_t vlan;	  /* 802.1Q tag of a VLAN's device, 0: it is none */
+	uint32_t carrier; /* ifindex of the device below it */
+	bool is_usable;	  /* up, Ethernet, no loopback; a VLAN with one tag at most */
 	uint8_t mac[6];
 };
 

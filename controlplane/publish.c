@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Three images: the one that the dataplane has acknowledged, the one in flight, and the one that waits (wanted). A delta
- * is what differs between the first and the third. Whatever goes wrong ends in a full transaction over a new connection
- * or after a NAK, which needs nothing to be known of the other side but its generation.
+ * Three images: the one that the dataplane has acknowledged, the one in flight, and the one that waits (wanted). A
+ * delta is what differs between the first and the third. Whatever goes wrong ends in a full transaction over a new
+ * connection or after a NAK, which needs nothing to be known of the other side but its generation.
  */
 #include "controlplane/publish.h"
 
@@ -24,6 +24,7 @@ enum {
 	WELCOME_MS = 2000, /* the dataplane answers hello in this time */
 	BEAT_MS = 500,	   /* how often its heart is looked at */
 	HANGS_MS = 2000,
+	ANSWER_MS = 10000, /* from the last progress of a transaction to its ACK or NAK */
 };
 
 enum state {
@@ -43,6 +44,7 @@ struct publish {
 	int socket;
 	unsigned backoff_ms;
 	uint64_t connected_at_ns;
+	uint64_t progress_at_ns; /* of what is in flight: when the ring took a record of it last */
 	uint64_t instance;
 	uint64_t last_generation;
 	uint64_t served_generation;
@@ -139,8 +141,10 @@ transaction_push(struct publish *p)
 
 	while (t->pushed < t->n && ring_push(&p->rings.commands, &t->records[t->pushed]))
 		t->pushed++;
-	if (t->pushed != before)
-		wake_dataplane(p);
+	if (t->pushed == before)
+		return;
+	p->progress_at_ns = clock_now_ns();
+	wake_dataplane(p);
 }
 
 static void
@@ -189,6 +193,7 @@ transaction_start(struct publish *p)
 	}
 	p->last_generation++;
 	p->transaction = t;
+	p->progress_at_ns = clock_now_ns();
 	p->flying = p->wanted;
 	p->wanted = NULL;
 	p->full_next = false;
@@ -298,6 +303,18 @@ on_replies(evutil_socket_t fd, short what, void *context)
 	pump(context);
 }
 
+/* A dataplane that lives but doesn't answer has lost the thread: a new connection starts it from the beginning. */
+static void
+answer_await(struct publish *p, uint64_t now)
+{
+	if (p->state != STATE_UP || p->hangs || !p->flying || now < p->progress_at_ns + ANSWER_MS * CLOCK_NS_PER_MS)
+		return;
+	log_error("publish: generation %llu has had no answer for %d s: %u of %u records were taken",
+		  (unsigned long long)p->transaction.generation, ANSWER_MS / 1000, p->transaction.pushed,
+		  p->transaction.n);
+	disconnect(p, "doesn't answer a transaction");
+}
+
 static void
 on_beat(evutil_socket_t fd, short what, void *context)
 {
@@ -319,11 +336,13 @@ on_beat(evutil_socket_t fd, short what, void *context)
 	} else if (!hangs && p->hangs) {
 		log_notice("publish: the dataplane's heart beats again");
 		p->hangs = false;
+		p->progress_at_ns = now;
 		p->events->connected(p->context);
 		if (p->acked)
 			p->events->served(p->context, p->served_generation, p->acked);
 	}
 	pump(p);
+	answer_await(p, now);
 }
 
 static void

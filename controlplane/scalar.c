@@ -56,9 +56,11 @@ store_in_range(struct reading *r, const struct yaml_tree *value, const struct sc
 	       const char *unit, void *target)
 {
 	if (number < key->min)
-		reading_fail(r, value, "%s %.64s is below %llu%s", key->name, value->text, (unsigned long long)key->min, unit);
+		reading_fail(r, value, "%s %.64s is below %llu%s", key->name, value->text,
+			     (unsigned long long)key->min, unit);
 	else if (number > key->max)
-		reading_fail(r, value, "%s %.64s is above %llu%s", key->name, value->text, (unsigned long long)key->max, unit);
+		reading_fail(r, value, "%s %.64s is above %llu%s", key->name, value->text,
+			     (unsigned long long)key->max, unit);
 	else
 		store(target, key->size, number);
 }
@@ -88,7 +90,8 @@ scalar_string(struct reading *r, const struct yaml_tree *value, const struct sch
 		return;
 	for (const char *c = text; *c; c++) {
 		if ((unsigned char)*c < ' ' || (unsigned char)*c > '~') {
-			reading_fail(r, value, "%s %.64s holds a character that is not printable ASCII", key->name, text);
+			reading_fail(r, value, "%s %.64s holds a character that is not printable ASCII", key->name,
+				     text);
 			return;
 		}
 	}
@@ -247,7 +250,8 @@ list_words(const struct schema_word *words, char *text, size_t size)
 
 	text[0] = '\0';
 	for (const struct schema_word *w = words; w->word && at < size; w++)
-		at += (size_t)snprintf(text + at, size - at, "%s%s", w == words ? "" : w[1].word ? ", " : " or ", w->word);
+		at += (size_t)snprintf(text + at, size - at, "%s%s", w == words ? "" : w[1].word ? ", " : " or ",
+				       w->word);
 }
 
 void
@@ -296,15 +300,19 @@ void
 scalar_port_range(struct reading *r, const struct yaml_tree *value, const struct schema_key *key, void *target)
 {
 	const char *text = scalar_text(r, value, key->name, "a port");
-	uint16_t *ports = target;
+	uint16_t *ports = target, got[2];
 
 	if (!text)
 		return;
 	if (strcmp(text, "any") == 0) {
 		ports[0] = 0;
 		ports[1] = UINT16_MAX;
-	} else if (!range(text, 0, UINT16_MAX, ports)) {
+	} else if (!range(text, 0, UINT16_MAX, got)) {
 		reading_fail(r, value, "%s %.64s is not any, a port or a range such as 8000-8099", key->name, text);
+	} else if (got[0] == 0) {
+		reading_fail(r, value, "%s %.64s begins at 0: write a port from 1, or any", key->name, text);
+	} else {
+		memcpy(ports, got, sizeof(got));
 	}
 }
 
@@ -355,7 +363,8 @@ scalar_router_id(struct reading *r, const struct yaml_tree *value, const struct 
 		reading_fail(r, value, "%s %.64s is no IPv4 address", key->name, text);
 		return;
 	}
-	uint32_t id = (uint32_t)a.octets[0] << 24 | (uint32_t)a.octets[1] << 16 | (uint32_t)a.octets[2] << 8 | a.octets[3];
+	uint32_t id = (uint32_t)a.octets[0] << 24 | (uint32_t)a.octets[1] << 16 | (uint32_t)a.octets[2] << 8 |
+		a.octets[3];
 
 	if (id == 0)
 		reading_fail(r, value, "%s %.64s is zero", key->name, text);

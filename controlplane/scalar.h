@@ -63,6 +63,7 @@ schema_parse schema_pools;
 bool schema_map(struct reading *r, const struct yaml_tree *map, const char *what, const struct schema_key *keys,
 		unsigned n, void *target);
 /* Zeroed room for the list's items, NULL when there are none or more than key->max; *n is set with it. */
-void *schema_list(struct reading *r, const struct yaml_tree *list, const struct schema_key *key, size_t size, unsigned *n);
+void *schema_list(struct reading *r, const struct yaml_tree *list, const struct schema_key *key, size_t size,
+		  unsigned *n);
 
 #endif

@@ -19,7 +19,8 @@ read_families(struct reading *r, const struct yaml_tree *value, const struct sch
 		{.name = "ipv4", .parse = scalar_ipv4, .offset = 0},
 		{.name = "ipv6", .parse = scalar_ipv6, .offset = sizeof(struct addr)},
 	};
-	_Static_assert(offsetof(struct model, source_v6) == offsetof(struct model, source_v4) + sizeof(struct addr), "pair");
+	_Static_assert(offsetof(struct model, source_v6) == offsetof(struct model, source_v4) + sizeof(struct addr),
+		       "pair");
 	_Static_assert(offsetof(struct bgp_config, next_hop_v6) ==
 			       offsetof(struct bgp_config, next_hop_v4) + sizeof(struct addr), "pair");
 
@@ -53,13 +54,15 @@ read_peers(struct reading *r, const struct yaml_tree *value, const struct schema
 		{.name = "address", .parse = scalar_address, FIELD(bgp_config, peer), .required = true},
 		{.name = "as", .parse = scalar_integer, FIELD(bgp_config, peer_as), .required = true, .min = 1,
 		 .max = UINT32_MAX - 1},
-		{.name = "local_as", .parse = scalar_integer, FIELD(bgp_config, local_as), .min = 1, .max = UINT32_MAX - 1},
+		{.name = "local_as", .parse = scalar_integer, FIELD(bgp_config, local_as), .min = 1,
+		 .max = UINT32_MAX - 1},
 		{.name = "local", .parse = scalar_address, FIELD(bgp_config, local)},
 		{.name = "port", .parse = scalar_integer, FIELD(bgp_config, port), .min = 1, .max = UINT16_MAX},
 		{.name = "hold", .parse = scalar_seconds, FIELD(bgp_config, hold_s), .max = UINT16_MAX},
 		{.name = "reconnect", .parse = scalar_seconds, FIELD(bgp_config, reconnect_s), .min = 1, .max = 3600},
 		/* RFC 4724 3: the restart time has 12 bits. */
-		{.name = "graceful_restart", .parse = scalar_seconds, FIELD(bgp_config, graceful_restart_s), .max = 4095},
+		{.name = "graceful_restart", .parse = scalar_seconds, FIELD(bgp_config, graceful_restart_s),
+		 .max = 4095},
 		{.name = "next_hop", .parse = read_families, FIELD(bgp_config, next_hop_v4)},
 	};
 	struct bgp_config *peers = schema_list(r, value, key, sizeof(*peers), &r->model->n_peers);
@@ -73,7 +76,8 @@ read_peers(struct reading *r, const struct yaml_tree *value, const struct schema
 		schema_map(r, item, "a peer", keys, ARRAY_LEN(keys), &peers[i]);
 		/* RFC 4271 4.2: a hold time of one or two seconds is unacceptable. */
 		if (peers[i].hold_s == 1 || peers[i].hold_s == 2)
-			reading_fail(r, yaml_tree_get(item, "hold"), "hold %us must be 0s or at least 3s", peers[i].hold_s);
+			reading_fail(r, yaml_tree_get(item, "hold"), "hold %us must be 0s or at least 3s",
+				     peers[i].hold_s);
 	}
 }
 
@@ -107,7 +111,8 @@ read_vips(struct reading *r, const struct yaml_tree *value, const struct schema_
 		{.name = "unmatched", .parse = scalar_word, FIELD(model_vip, refuse),
 		 .words = WORDS({"drop", 0}, {"refuse", 1})},
 		{.name = "announce", .parse = scalar_word, FIELD(model_vip, announce),
-		 .words = WORDS({"all", MODEL_ANNOUNCE_ALL}, {"any", MODEL_ANNOUNCE_ANY}, {"always", MODEL_ANNOUNCE_ALWAYS},
+		 .words = WORDS({"all", MODEL_ANNOUNCE_ALL}, {"any", MODEL_ANNOUNCE_ANY},
+				{"always", MODEL_ANNOUNCE_ALWAYS},
 				{"never", MODEL_ANNOUNCE_NEVER})},
 	};
 	struct model_vip *vips = schema_list(r, value, key, sizeof(*vips), &r->model->n_vips);
@@ -131,7 +136,8 @@ read_services(struct reading *r, const struct yaml_tree *value, const struct sch
 		 .words = WORDS({"tcp", IPPROTO_TCP}, {"udp", IPPROTO_UDP}, {"any", 0})},
 		{.name = "port", .parse = scalar_port_range, FIELD(model_service, port_first)},
 		{.name = "affinity", .parse = scalar_word, FIELD(model_service, affinity),
-		 .words = WORDS({"flow", ABI_AFFINITY_FLOW}, {"tracked", ABI_AFFINITY_TRACKED}, {"none", ABI_AFFINITY_NONE})},
+		 .words = WORDS({"flow", ABI_AFFINITY_FLOW}, {"tracked", ABI_AFFINITY_TRACKED},
+				{"none", ABI_AFFINITY_NONE})},
 		{.name = "hash_on", .parse = scalar_word, FIELD(model_service, hash_on),
 		 .words = WORDS({"flow", ABI_HASH_FLOW}, {"source", ABI_HASH_SOURCE})},
 	};
@@ -141,8 +147,15 @@ read_services(struct reading *r, const struct yaml_tree *value, const struct sch
 	(void)target;
 	r->model->services = services;
 	for (const struct yaml_tree *item = value->first; services && item; item = item->next, i++) {
+		unsigned before = r->errors->n;
+
 		services[i].port_last = UINT16_MAX;
 		schema_map(r, item, "a service", keys, ARRAY_LEN(keys), &services[i]);
+		/* What it would take is unknown: an empty range overlaps nothing. */
+		if (r->errors->n > before) {
+			services[i].port_first = 1;
+			services[i].port_last = 0;
+		}
 	}
 }
 

@@ -7,7 +7,8 @@
 #include "base/flowhash.h"
 #include "controlplane/scalar.h"
 
-#define ENCAPSULATIONS WORDS({"l2", ABI_ENCAP_L2}, {"ipip", ABI_ENCAP_IPIP}, {"gue", ABI_ENCAP_GUE}, {"gre", ABI_ENCAP_GRE})
+#define ENCAPSULATIONS \
+	WORDS({"l2", ABI_ENCAP_L2}, {"ipip", ABI_ENCAP_IPIP}, {"gue", ABI_ENCAP_GUE}, {"gre", ABI_ENCAP_GRE})
 
 static void
 read_dscp(struct reading *r, const struct yaml_tree *value, const struct schema_key *key, void *target)
@@ -32,7 +33,8 @@ static void
 read_encapsulation(struct reading *r, const struct yaml_tree *value, const struct schema_key *key, void *target)
 {
 	static const struct schema_key keys[] = {
-		{.name = "kind", .parse = scalar_word, FIELD(model_pool, encap), .required = true, .words = ENCAPSULATIONS},
+		{.name = "kind", .parse = scalar_word, FIELD(model_pool, encap), .required = true,
+		 .words = ENCAPSULATIONS},
 		{.name = "port", .parse = scalar_integer, FIELD(model_pool, gue_port), .min = 1, .max = UINT16_MAX},
 		{.name = "checksum", .parse = scalar_bool, FIELD(model_pool, gue_checksum)},
 		{.name = "dscp", .parse = read_dscp},
@@ -90,7 +92,8 @@ finish_check(struct reading *r, const struct yaml_tree *item, struct model_check
 	if (check->kind == MODEL_CHECK_DNS && !yaml_tree_get(item, "query"))
 		reading_fail(r, item, "a check of kind dns lacks the key query");
 	if (check->path[0] != '/' || strchr(check->path, ' '))
-		reading_fail(r, yaml_tree_get(item, "path"), "path %.64s must begin with / and hold no space", check->path);
+		reading_fail(r, yaml_tree_get(item, "path"), "path %.64s must begin with / and hold no space",
+			     check->path);
 	if (strchr(check->host, ' '))
 		reading_fail(r, yaml_tree_get(item, "host"), "host %.64s holds a space", check->host);
 }

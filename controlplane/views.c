@@ -31,7 +31,8 @@ view_status(const struct node *node)
 	const struct region_counters *counters = publish_counters(node->publish);
 
 	return json_pack("{s:s, s:s, s:I, s:I, s:{s:b, s:I, s:i}, s:{s:s, s:I, s:s}, s:{s:I, s:I}, s:I, s:b}", "node",
-			 node->model->node_name, "version", NEARCAST_VERSION, "uptime_s", seconds_since(node->started_ns),
+			 node->model->node_name, "version", NEARCAST_VERSION, "uptime_s",
+			 seconds_since(node->started_ns),
 			 "generation", (json_int_t)node->generation, "dataplane", "connected", node->dataplane_alive,
 			 "generation", (json_int_t)publish_generation(node->publish), "workers",
 			 counters ? (int)counters->n_workers : 0, "config", "file", node->config_path, "loaded_s",
@@ -185,7 +186,8 @@ view_bgp(const struct node *node)
 		json_array_append_new(
 			list, json_pack("{s:s, s:s, s:I, s:s, s:I, s:i, s:I, s:I, s:I, s:s}", "peer", config->name,
 					"address", addr_format(&config->peer, text), "as", (json_int_t)config->peer_as,
-					"state", bgp_state_name(status.state), "since_s", seconds_since(status.since_ns),
+					"state", bgp_state_name(status.state), "since_s",
+					seconds_since(status.since_ns),
 					"hold_s", status.hold_s, "advertised", (json_int_t)status.advertised,
 					"updates_sent", (json_int_t)status.updates_sent, "flaps",
 					(json_int_t)status.flaps, "last_error",

@@ -25,6 +25,17 @@ fault_at(struct yaml_fault *fault, yaml_mark_t mark, const char *text)
 	return -EINVAL;
 }
 
+/* What makes a node mean other than it reads. */
+static int
+refuse_properties(struct loading *l, const yaml_event_t *event, const yaml_char_t *anchor, const yaml_char_t *tag)
+{
+	if (anchor)
+		return fault_at(l->fault, event->start_mark, "anchors are not taken");
+	if (tag)
+		return fault_at(l->fault, event->start_mark, "tags are not taken");
+	return 0;
+}
+
 static int
 add(struct loading *l, const yaml_event_t *event, enum yaml_kind kind, struct yaml_tree **out)
 {
@@ -69,10 +80,10 @@ add_scalar(struct loading *l, const yaml_event_t *event)
 {
 	const char *value = (const char *)event->data.scalar.value;
 	struct yaml_tree *tree;
-	int err;
+	int err = refuse_properties(l, event, event->data.scalar.anchor, event->data.scalar.tag);
 
-	if (event->data.scalar.anchor)
-		return fault_at(l->fault, event->start_mark, "anchors are not taken");
+	if (err != 0)
+		return err;
 	if (memchr(value, '\0', event->data.scalar.length))
 		return fault_at(l->fault, event->start_mark, "a NUL character is not taken");
 	err = add(l, event, YAML_KIND_SCALAR, &tree);
@@ -85,6 +96,8 @@ add_scalar(struct loading *l, const yaml_event_t *event)
 static int
 take(struct loading *l, const yaml_event_t *event)
 {
+	int err;
+
 	switch (event->type) {
 	case YAML_DOCUMENT_START_EVENT:
 		return l->documents++ == 0 ? 0 : fault_at(l->fault, event->start_mark, "a second document");
@@ -93,13 +106,11 @@ take(struct loading *l, const yaml_event_t *event)
 	case YAML_SCALAR_EVENT:
 		return add_scalar(l, event);
 	case YAML_SEQUENCE_START_EVENT:
-		if (event->data.sequence_start.anchor)
-			return fault_at(l->fault, event->start_mark, "anchors are not taken");
-		return enter(l, event, YAML_KIND_LIST);
+		err = refuse_properties(l, event, event->data.sequence_start.anchor, event->data.sequence_start.tag);
+		return err != 0 ? err : enter(l, event, YAML_KIND_LIST);
 	case YAML_MAPPING_START_EVENT:
-		if (event->data.mapping_start.anchor)
-			return fault_at(l->fault, event->start_mark, "anchors are not taken");
-		return enter(l, event, YAML_KIND_MAP);
+		err = refuse_properties(l, event, event->data.mapping_start.anchor, event->data.mapping_start.tag);
+		return err != 0 ? err : enter(l, event, YAML_KIND_MAP);
 	case YAML_SEQUENCE_END_EVENT:
 	case YAML_MAPPING_END_EVENT:
 		l->depth--;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * A YAML text as a tree whose nodes know their places. Bounded: YAML_TEXT_MAX octets, YAML_DEPTH_MAX levels, one
- * document, no anchors, aliases or tags, no NUL in a scalar. No state; any thread.
+ * document, no anchors, aliases, merge keys or tags, no NUL in a scalar. No state; any thread.
  */
 #ifndef CONTROLPLANE_YAML_H
 #define CONTROLPLANE_YAML_H

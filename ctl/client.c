@@ -6,14 +6,16 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <sys/un.h>
 #include <unistd.h>
 
-enum { ANSWER_MAX = 64 << 20 };
+enum { ANSWER_MAX = 64 << 20, SEND_S = 5 };
 
 int
-client_open(const char *path)
+client_open(const char *path, double patience_s)
 {
+	const struct timeval send = {.tv_sec = SEND_S}, receive = {.tv_sec = (time_t)patience_s + 1};
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
 	int fd, err;
 
@@ -23,7 +25,10 @@ client_open(const char *path)
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	if (fd < 0)
 		return -errno;
-	if (connect(fd, (const struct sockaddr *)&address, sizeof(address)) == 0)
+	/* A control plane that was stopped is there, but takes no connection and gives no answer. */
+	if (setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &send, sizeof(send)) == 0 &&
+	    setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &receive, sizeof(receive)) == 0 &&
+	    connect(fd, (const struct sockaddr *)&address, sizeof(address)) == 0)
 		return fd;
 	err = -errno;
 	close(fd);
@@ -101,15 +106,18 @@ judge(json_t *reply, json_t **answer, char *text, size_t size)
 enum client_outcome
 client_call(int fd, const char *method, json_t *params, json_t **answer, char *text, size_t size)
 {
-	json_t *request = json_pack("{s:s, s:i, s:s, s:o*}", "jsonrpc", "2.0", "id", 1, "method", method, "params", params);
+	json_t *request = json_pack("{s:s, s:i, s:s, s:o*}", "jsonrpc", "2.0", "id", 1, "method", method, "params",
+				    params);
 	char *line = request ? json_dumps(request, JSON_COMPACT) : NULL;
 	enum client_outcome outcome = CLIENT_LOST;
 	char *reply_line = NULL;
 	json_t *reply;
 
-	snprintf(text, size, "the control plane closed the connection");
+	errno = 0;
 	if (line && send_all(fd, line) == 0 && send_all(fd, "\n") == 0)
 		reply_line = receive_line(fd);
+	snprintf(text, size, "%s",
+		 errno == EAGAIN ? "the control plane doesn't answer" : "the control plane closed the connection");
 	reply = reply_line ? json_loads(reply_line, 0, NULL) : NULL;
 	if (reply_line)
 		outcome = judge(reply, answer, text, size);

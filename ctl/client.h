@@ -7,8 +7,8 @@
 
 #include "base/types.h"
 
-/* The descriptor, or -errno. */
-MUST_CHECK int client_open(const char *path);
+/* The descriptor, or -errno. patience_s: how long an answer may take. */
+MUST_CHECK int client_open(const char *path, double patience_s);
 
 enum client_outcome {
 	CLIENT_OK,	/* *answer is the result (a new reference) */

@@ -5,6 +5,36 @@
 
 enum { COLUMNS_MAX = 32 };
 
+/* Text that came from afar (a server's answer, an address that lies): no terminal escapes, no half characters. */
+static void
+clean(char text[static TABLE_CELL_MAX])
+{
+	size_t len = strlen(text), start = len;
+
+	for (char *c = text; *c; c++) {
+		if ((unsigned char)*c < ' ' || *c == 0x7f)
+			*c = '?';
+	}
+	if (len < TABLE_CELL_MAX - 1)
+		return;
+	/* Cut at the end: the last character may have lost a part. */
+	while (start > 0 && ((unsigned char)text[start - 1] & 0xc0) == 0x80)
+		start--;
+	if (start > 0 && (unsigned char)text[start - 1] >= 0xc0)
+		text[start - 1] = '\0';
+}
+
+/* Characters of UTF-8, each taken for one column wide. */
+static size_t
+width_of(const char *text)
+{
+	size_t width = 0;
+
+	for (; *text; text++)
+		width += ((unsigned char)*text & 0xc0) != 0x80;
+	return width;
+}
+
 void
 table_cell(const json_t *value, char text[static TABLE_CELL_MAX])
 {
@@ -18,15 +48,19 @@ table_cell(const json_t *value, char text[static TABLE_CELL_MAX])
 		snprintf(text, TABLE_CELL_MAX, "%s", json_string_value(value));
 	else
 		snprintf(text, TABLE_CELL_MAX, "-");
+	clean(text);
 }
 
 static void
 print_cell(FILE *out, const char *text, size_t width, bool is_right, bool is_last)
 {
+	size_t own = width_of(text);
+	int pad = (int)(own < width ? width - own : 0);
+
 	if (is_right)
-		fprintf(out, "%*s", (int)width, text);
+		fprintf(out, "%*s%s", pad, "", text);
 	else
-		fprintf(out, "%-*s", is_last ? 0 : (int)width, text);
+		fprintf(out, "%s%*s", text, is_last ? 0 : pad, "");
 	fputs(is_last ? "\n" : "  ", out);
 }
 
@@ -40,8 +74,8 @@ column_width(const json_t *list, const struct table_column *column)
 	json_array_foreach(list, index, row)
 	{
 		table_cell(json_object_get(row, column->member), text);
-		if (strlen(text) > width)
-			width = strlen(text);
+		if (width_of(text) > width)
+			width = width_of(text);
 	}
 	return width;
 }

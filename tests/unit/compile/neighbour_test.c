@@ -67,14 +67,15 @@ setup(void)
 	if (unshare(CLONE_NEWNET) != 0)
 		cr_skip_test("needs CAP_NET_ADMIN");
 	peer_start();
-	snprintf(command, sizeof(command), "ip link add edge0 address 02:00:00:00:00:01 type veth peer name peer0 netns %d",
+	snprintf(command, sizeof(command),
+		 "ip link add edge0 address 02:00:00:00:00:01 type veth peer name peer0 netns %d",
 		 (int)peer);
 	run(command);
 	run("ip link set lo up && ip addr add 10.77.0.1/24 dev edge0 && ip addr add fd77::1/64 dev edge0 nodad && "
 	    "ip link set edge0 up");
 	snprintf(command, sizeof(command),
-		 "nsenter -t %d -n sh -c 'ip link set peer0 address 02:00:00:00:00:02 && ip addr add 10.77.0.2/24 dev peer0 "
-		 "&& ip addr add fd77::2/64 dev peer0 nodad && ip link set peer0 up'",
+		 "nsenter -t %d -n sh -c 'ip link set peer0 address 02:00:00:00:00:02 && "
+		 "ip addr add 10.77.0.2/24 dev peer0 && ip addr add fd77::2/64 dev peer0 nodad && ip link set peer0 up'",
 		 (int)peer);
 	run(command);
 	run("ip route add 10.77.9.0/24 via 10.77.0.2 mtu 1300");
@@ -183,5 +184,59 @@ Test(neighbour, finds_nothing_in_a_short_message)
 		cr_expect_not(neighbour_parse_route(message, &route));
 		cr_expect_not(neighbour_parse_entry(message, &entry));
 		cr_expect_not(neighbour_parse_link(message, &link));
+	}
+}
+
+/*
+ * RTM_NEWLINK as the kernel's dump has it: header, ifinfomsg, then attributes (length and type in the machine's order).
+ * eth0.7: index 5 on index 2, IFLA_LINKINFO {KIND "vlan", DATA {PROTOCOL 81 00, ID 7}}.
+ */
+static const uint16_t vlan_link[] = {
+	96,	0, 16, 0, 1, 0, 0, 0,		/* nlmsghdr: length 96, RTM_NEWLINK, sequence 1 */
+	0,	1, 5, 0, 0x1043, 1, 0, 0,	/* ifinfomsg: Ethernet, index 5, up */
+	10,	1, 0x0002, 0, 0x0100, 0,	/* IFLA_ADDRESS 02:00:00:00:00:01, padded */
+	8,	4, 1500, 0,			/* IFLA_MTU */
+	8,	5, 2, 0,			/* IFLA_LINK */
+	36,	18,				/* IFLA_LINKINFO */
+	9,	1, 0x6c76, 0x6e61, 0, 0,	/*   IFLA_INFO_KIND "vlan" */
+	20,	2,				/*   IFLA_INFO_DATA */
+	6,	5, 0x0081, 0,			/*     IFLA_VLAN_PROTOCOL, big-endian */
+	6,	1, 7, 0,			/*     IFLA_VLAN_ID */
+};
+enum { AT_KIND = 34, AT_DATA = 39, AT_PROTOCOL = 42, AT_ID = 46, AT_LINK = 28 };
+
+Test(neighbour, reads_the_tag_of_a_vlan_device)
+{
+	static const struct {
+		const char *what;
+		unsigned at;
+		uint16_t value;
+		bool is_usable;
+		uint16_t vlan;
+	} rows[] = {
+		{"as it is", AT_ID, 7, true, 7},
+		{"the highest tag", AT_ID, 4094, true, 4094},
+		{"the reserved tag", AT_ID, 4095, false, 0},
+		{"tag 0", AT_ID, 0, false, 0},
+		{"802.1ad", AT_PROTOCOL, 0xa888, false, 0},
+		{"no carrier", AT_LINK, 0, false, 0},
+		{"another kind", AT_KIND, 0x6c77, true, 0},
+		{"data of another type", AT_DATA, 9, false, 0},
+	};
+
+	for (unsigned i = 0; i < ARRAY_LEN(rows); i++) {
+		_Alignas(8) uint16_t bytes[ARRAY_LEN(vlan_link)];
+		struct neighbour_link link;
+
+		memcpy(bytes, vlan_link, sizeof(vlan_link));
+		bytes[rows[i].at] = rows[i].value;
+		cr_assert(neighbour_parse_link((const struct nlmsghdr *)(const void *)bytes, &link), "%s",
+			  rows[i].what);
+		cr_expect_eq(link.is_usable, rows[i].is_usable, "%s", rows[i].what);
+		if (!rows[i].is_usable)
+			continue;
+		cr_expect_eq(link.vlan, rows[i].vlan, "%s: %u", rows[i].what, link.vlan);
+		cr_expect_eq(link.carrier, rows[i].vlan ? 2 : 0, "%s", rows[i].what);
+		cr_expect_eq(link.ifindex, 5);
 	}
 }

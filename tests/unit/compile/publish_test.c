@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -30,6 +31,18 @@ static struct {
 	unsigned n_connected, n_served, n_rejected, n_lost;
 	uint64_t served_generation;
 } t;
+
+static uint64_t shift_ns;
+
+/* In place of base's: time can jump. */
+uint64_t
+clock_now_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * CLOCK_NS_PER_S + (uint64_t)now.tv_nsec + shift_ns;
+}
 
 static void
 on_connected(void *context)
@@ -388,4 +401,56 @@ Test(publish, takes_a_heart_that_stands_still_as_a_loss_until_it_beats_again)
 		event_base_loop(t.base, EVLOOP_ONCE);
 	cr_expect(publish_is_connected(t.publish));
 	cr_expect_eq(t.served_generation, 42);
+}
+
+/* Time jumps, with the heart beating: the beat's next look is due within half a second. */
+static void
+jump(uint64_t seconds)
+{
+	shift_ns += seconds * CLOCK_NS_PER_S;
+	atomic_store(&region_header(&t.counters)->heartbeat_ns, clock_now_ns());
+	for (uint64_t end = clock_now_ns() + CLOCK_NS_PER_S; clock_now_ns() < end && t.n_lost == 0;)
+		event_base_loop(t.base, EVLOOP_ONCE);
+}
+
+Test(publish, hangs_up_on_a_transaction_that_is_never_answered_and_sends_all_again)
+{
+	publish_want(t.publish, image_new(1, 0));
+	welcome();
+	receive();
+	ack();
+	publish_want(t.publish, image_new(1, 3));
+	receive();
+	cr_expect_eq(t.records[0].begin.kind, ABI_DELTA);
+	jump(8);
+	cr_expect_eq(t.n_lost, 0, "not yet");
+	jump(2);
+	cr_expect_eq(t.n_lost, 1);
+	hang_up();
+	welcome();
+	receive();
+	cr_expect_eq(t.records[0].begin.kind, ABI_FULL);
+	cr_expect_eq(t.records[3].slots.owner[0], 3);
+	ack();
+	cr_expect_eq(t.n_served, 2);
+}
+
+/* It beats, but takes nothing off the ring. */
+Test(publish, hangs_up_when_the_ring_stays_full)
+{
+	publish_want(t.publish, image_new(10, 0));
+	welcome();
+	turn();
+	jump(11);
+	cr_expect_eq(t.n_lost, 1);
+}
+
+Test(publish, waits_for_no_answer_while_nothing_is_in_flight)
+{
+	publish_want(t.publish, image_new(1, 0));
+	welcome();
+	receive();
+	ack();
+	jump(60);
+	cr_expect_eq(t.n_lost, 0);
 }

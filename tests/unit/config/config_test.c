@@ -51,7 +51,8 @@ static const struct {
 	{2, "  name: 0123456789012345678901234567890123456789012345678901234567890123",
 	 "t:2:9: name 0123456789012345678901234567890123456789012345678901234567890123 is longer than 63 characters"},
 	{2, "  name: edge\n  http: 9464", "t:3:9: http 9464 is no address:port such as 127.0.0.1:9464 or [::1]:9464"},
-	{2, "  name: edge\n  http: \"::1:80\"", "t:3:9: http ::1:80 is no address:port such as 127.0.0.1:9464 or [::1]:9464"},
+	{2, "  name: edge\n  http: \"::1:80\"",
+	 "t:3:9: http ::1:80 is no address:port such as 127.0.0.1:9464 or [::1]:9464"},
 	{2, "  name: edge\n  control: \"a\\tb\"", "t:3:12: control a?b holds a character that is not printable ASCII"},
 	{3, "  source: {ipv4: \"fd77::1\"}", "t:3:18: ipv4 fd77::1 is no IPv4 address"},
 	{3, "  source: {ipv6: 10.0.0.1}", "t:3:18: ipv6 10.0.0.1 is no IPv6 address"},
@@ -71,7 +72,8 @@ static const struct {
 	 "t:9:27: address 10.77.1.1 is peer r1's too"},
 	{8, "    - {name: r1, address: 10.77.1.1, as: 1}\n    - {name: r1, address: 10.77.1.9, as: 1}",
 	 "t:9:14: peer r1 is there twice"},
-	{10, "  - {name: v1, prefix: 10.99.0.1/33}", "t:10:24: prefix 10.99.0.1/33 is longer than its family's addresses"},
+	{10, "  - {name: v1, prefix: 10.99.0.1/33}",
+	 "t:10:24: prefix 10.99.0.1/33 is longer than its family's addresses"},
 	{10, "  - {name: v1, prefix: 10.99.0.1/24}", "t:10:24: prefix 10.99.0.1/24 has bits set behind its length"},
 	{10, "  - {name: v1, prefix: nine}", "t:10:24: prefix nine is no prefix"},
 	{10, "  - {name: v1, prefix: 10.99.0.1, unmatched: keep}", "t:10:46: unmatched keep is not drop or refuse"},
@@ -79,7 +81,8 @@ static const struct {
 	{11, "  - {name: v2, prefix: 10.99.0.1}", "t:11:24: prefix 10.99.0.1/32 is vip v1's too"},
 	{11, "  - {name: v2, prefix: 10.77.1.2}", "t:11:24: prefix 10.77.1.2/32 holds the node's source 10.77.1.2"},
 	{11, "  - {name: v2, prefix: 10.77.1.1}", "t:11:24: prefix 10.77.1.1/32 holds peer r1's address 10.77.1.1"},
-	{11, "  - {name: v2, prefix: 10.77.2.12}", "t:11:24: prefix 10.77.2.12/32 holds backend s2's address 10.77.2.12"},
+	{11, "  - {name: v2, prefix: 10.77.2.12}",
+	 "t:11:24: prefix 10.77.2.12/32 holds backend s2's address 10.77.2.12"},
 	{14, "    idle: 300", "t:14:11: idle 300 has no unit: write 300s or 300ms"},
 	{14, "    idle: 5 days", "t:14:11: idle 5 days is no duration such as 500ms, 2s, 5m or 1h"},
 	{14, "    idle: 1500ms", "t:14:11: idle 1500ms is not a whole number of seconds"},
@@ -96,10 +99,13 @@ static const struct {
 	{15, "    health: {checks: [{kind: tcp}]}", "t:15:23: a check of kind tcp lacks the key port"},
 	{15, "    health: {checks: [{kind: dns}]}", "t:15:23: a check of kind dns lacks the key query"},
 	{15, "    health: {checks: [{kind: icmp, port: 1}]}", "t:15:42: port has no meaning for a check of kind icmp"},
-	{15, "    health: {checks: [{kind: http, query: x}]}", "t:15:43: query has no meaning for a check of kind http"},
+	{15, "    health: {checks: [{kind: http, query: x}]}",
+	 "t:15:43: query has no meaning for a check of kind http"},
 	{15, "    health: {checks: [{kind: http, path: x}]}", "t:15:42: path x must begin with / and hold no space"},
-	{15, "    health: {checks: [{kind: http, status: 99}]}", "t:15:44: status 99 is no HTTP status or range such as 200-299"},
-	{15, "    health: {checks: [{}, {}, {}, {}, {}, {}, {}, {}, {}]}", "t:15:22: checks must be a list of at most 8 checks"},
+	{15, "    health: {checks: [{kind: http, status: 99}]}",
+	 "t:15:44: status 99 is no HTTP status or range such as 200-299"},
+	{15, "    health: {checks: [{}, {}, {}, {}, {}, {}, {}, {}, {}]}",
+	 "t:15:22: checks must be a list of at most 8 checks"},
 	{17, "      - {name: s1, address: 10.77.2.11, weight: 300}", "t:17:49: weight 300 is above 255"},
 	{17, "      - {name: s2, address: 10.77.2.11}", "t:18:16: backend s2 is there twice"},
 	{17, "      - {name: s1, address: 10.77.2.12}", "t:18:29: address 10.77.2.12 is backend s1's too"},
@@ -108,12 +114,31 @@ static const struct {
 	{20, "  - {name: b, vip: v1, pool: web, protocol: tcp, port: 80}", "t:21:12: service b is there twice"},
 	{20, "  - {name: a, vip: v9, pool: web, port: 80}", "t:20:20: there is no vip v9"},
 	{20, "  - {name: a, vip: v1, pool: w, port: 80}", "t:20:30: there is no pool w"},
-	{20, "  - {name: a, vip: v1, pool: web, port: 9-8}", "t:20:41: port 9-8 is not any, a port or a range such as 8000-8099"},
+	{20, "  - {name: a, vip: v1, pool: web, port: 9-8}",
+	 "t:20:41: port 9-8 is not any, a port or a range such as 8000-8099"},
 	{20, "  - {name: a, vip: v1, pool: web, protocol: udp, port: 53}", "t:21:5: service b overlaps service a"},
 	{20, "  - {name: a, vip: v1, pool: web, protocol: any, port: 53}", "t:21:5: service b overlaps service a"},
 	{21, "  - {name: b, vip: v1, pool: web, protocol: tcp, port: 80-80}", "t:21:5: service b overlaps service a"},
 	{9, "vips: {}\nx:", "t:9:7: vips must be a list"},
 	{2, "  name: &n edge", "t:2:9: anchors are not taken"},
+	{2, "  name: !!str edge", "t:2:9: tags are not taken"},
+	{2, "  name: !x edge", "t:2:9: tags are not taken"},
+	{2, "  name: ! edge", "t:2:9: tags are not taken"},
+	{9, "vips: !!seq", "t:9:7: tags are not taken"},
+	{9, "vips: &v", "t:9:7: anchors are not taken"},
+	{3, "  source: !!map {ipv4: 10.77.1.2}", "t:3:11: tags are not taken"},
+	{3, "  source: &s {ipv4: 10.77.1.2}", "t:3:11: anchors are not taken"},
+	{3, "  source: {<<: {ipv4: 10.77.1.2}}", "t:3:12: merge keys are not taken"},
+	{20, "  - {name: a, vip: v1, pool: web, port: 0}", "t:20:41: port 0 begins at 0: write a port from 1, or any"},
+	{20, "  - {name: a, vip: v1, pool: web, port: 0-80}",
+	 "t:20:41: port 0-80 begins at 0: write a port from 1, or any"},
+	{20, "  - {name: a, vip: v1, pool: web, port: 65536}",
+	 "t:20:41: port 65536 is not any, a port or a range such as 8000-8099"},
+	{17, "      - {name: s1, address: 10.77.2.11, weight: -1}", "t:17:49: weight -1 is no whole number"},
+	{17, "      - {name: s1, address: 10.77.2.11, wieght: 1}", "t:17:41: unknown key wieght; did you mean weight?"},
+	{13, "  - {name: web, backends: []}\n  - name: web", "t:13:27: pool web has no backend with a weight above 0"},
+	{16, "    backends: []\n  - name: other\n    backends:",
+	 "t:16:15: pool web has no backend with a weight above 0"},
 	{2, "  name: *n", "t:2:9: aliases are not taken"},
 	{2, "  name: \"a\\0b\"", "t:2:9: a NUL character is not taken"},
 	{2, "  name: edge\n  [x]: y", "t:3:3: a key must be a word"},
@@ -155,13 +180,64 @@ Test(config, says_where_and_what_is_wrong)
 	}
 }
 
+/* Both passes, by line, and nothing that only follows from a fault named already. */
+Test(config, names_all_that_is_wrong_in_the_order_of_lines)
+{
+	static const char text[] = "node: {name: n, source: {ipv4: x}, nme: 1}\n"
+				   "vips:\n"
+				   "  - {name: v, prefix: 10.0.0.1}\n"
+				   "  - {name: v, prefix: 10.0.0.1/33}\n"
+				   "  - {name: w, prefix: 10.0.0.1}\n"
+				   "services:\n"
+				   "  - {name: a, vip: v, pool: p, port: 53, protocol: udp}\n"
+				   "  - {name: b, vip: v, pool: p, port: 53, protocol: dup}\n"
+				   "  - {name: c, vip: u, pool: q, port: 53}\n"
+				   "  - {name: d, vip: [], pool: p}\n"
+				   "  - {name: e, vip: w, pool: s}\n"
+				   "  - 7\n"
+				   "pools:\n"
+				   "  - name: p\n"
+				   "    backends: [{name: s, address: y}, {name: s, address: 10.0.0.1, weight: 999}]\n"
+				   "  - {name: q, backends: {}}\n"
+				   "  - {name: s, encapsulation: l2}\n"
+				   "bgp: {as: 1, router_id: 1.1.1.1, "
+				   "peers: [{name: r, as: 1, address: z, local: 10.0.0.9}]}\n";
+	static const char *const expected[] = {
+		"t:1:32: ipv4 x is no IPv4 address",
+		"t:1:36: unknown key nme; did you mean name?",
+		"t:3:23: prefix 10.0.0.1/32 holds backend s's address 10.0.0.1",
+		"t:4:12: vip v is there twice",
+		"t:4:23: prefix 10.0.0.1/33 is longer than its family's addresses",
+		"t:5:23: prefix 10.0.0.1/32 holds backend s's address 10.0.0.1",
+		"t:5:23: prefix 10.0.0.1/32 is vip v's too",
+		"t:8:52: protocol dup is not tcp, udp or any",
+		"t:9:20: there is no vip u",
+		"t:10:20: vip must be a name, not a list",
+		"t:12:5: a service must be a mapping",
+		"t:15:35: address y is no address",
+		"t:15:46: backend s is there twice",
+		"t:15:76: weight 999 is above 255",
+		"t:16:25: backends must be a list",
+		"t:17:5: a pool lacks the key backends",
+		"t:18:68: address z is no address",
+	};
+	struct config_errors errors;
+	struct model *model;
+
+	cr_assert_eq(config_parse("t", text, strlen(text), &model, &errors), -EINVAL);
+	cr_expect_eq(errors.n, ARRAY_LEN(expected), "%u", errors.n);
+	for (unsigned i = 0; i < errors.n && i < ARRAY_LEN(expected); i++)
+		cr_expect_str_eq(errors.list[i].text, expected[i], "%u: %s", i, errors.list[i].text);
+}
+
 Test(config, takes_ranges_that_are_nested)
 {
 	struct config_errors errors;
 	char text[4096];
 
 	model_free(parse(text, compose(text, sizeof(text), 20, "  - {name: a, vip: v1, pool: web}"), &errors));
-	model_free(parse(text, compose(text, sizeof(text), 20, "  - {name: a, vip: v1, pool: web, port: 50-60}"), &errors));
+	model_free(parse(text, compose(text, sizeof(text), 20, "  - {name: a, vip: v1, pool: web, port: 50-60}"),
+			 &errors));
 }
 
 Test(config, refuses_a_link_layer_pool_of_another_family)
@@ -222,7 +298,8 @@ Test(config, fills_in_the_defaults)
 {
 	struct config_errors errors;
 	char text[4096];
-	size_t len = compose(text, sizeof(text), 15, "    health: {checks: [{kind: http}, {kind: https}, {kind: icmp}]}");
+	size_t len = compose(text, sizeof(text), 15,
+			     "    health: {checks: [{kind: http}, {kind: https}, {kind: icmp}]}");
 	struct model *m = parse(text, len, &errors);
 	const struct model_pool *pool = &m->pools[0];
 	const struct model_health *health = &pool->health;
@@ -264,7 +341,8 @@ Test(config, fills_in_the_defaults)
 static bool
 pools_equal(const struct model_pool *a, const struct model_pool *b)
 {
-	return strcmp(a->name, b->name) == 0 && a->hash == b->hash && a->seed == b->seed && a->window_s == b->window_s &&
+	return strcmp(a->name, b->name) == 0 && a->hash == b->hash && a->seed == b->seed &&
+	a->window_s == b->window_s &&
 	       a->idle_s == b->idle_s && a->encap == b->encap && a->gue_port == b->gue_port &&
 	       a->gue_checksum == b->gue_checksum && a->dscp_mode == b->dscp_mode && a->dscp == b->dscp &&
 	       a->source_vary_bits == b->source_vary_bits && a->min_healthy == b->min_healthy &&

@@ -1,0 +1,239 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "ctl/command.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "abi/control.h"
+
+enum { TIMEOUT_DEFAULT_S = 30, TIMEOUT_MAX_S = 86400 };
+
+static const char usage[] =
+	"usage: nearcastctl [options] COMMAND\n"
+	"  status | services | backends [POOL] | vips | bgp | workers | ports | drops\n"
+	"  backend drain POOL/NAME       new flows go elsewhere, running ones finish; undrain undoes it\n"
+	"  node drain                    withdraw all VIPs and wait until traffic has gone; undrain undoes it\n"
+	"  reload                        read the configuration file again\n"
+	"  wait CONDITION                dataplane, generation, settled, established, announced or drained\n"
+	"options:\n"
+	"  --socket PATH     of the control plane (" CONTROL_SOCKET_DEFAULT ")\n"
+	"  --json            the result as it is\n"
+	"  --watch           again each second\n"
+	"  --all             drops: those that count nothing too\n"
+	"  --timeout TIME    wait, node drain: at most so long, as 500ms, 30s, 2m (30s; node drain: 60m)\n"
+	"  --no-wait         node drain: only withdraw\n"
+	"  --version, --help\n"
+	"exit: 0 done, 1 refused or not met in time, 2 usage, 3 no control plane there or it broke off\n";
+
+#define COLUMNS(...) ((const struct table_column[]){__VA_ARGS__, {0}})
+
+/* The commands that show a list. */
+static const struct view {
+	const char *name;
+	const struct table_column *columns;
+} views[] = {
+	{"services", COLUMNS({"SERVICE", "name"}, {"VIP", "vip"}, {"PROTO", "protocol"}, {"PORT", "port"},
+			     {"POOL", "pool"}, {"PACKETS", "packets"}, {"BYTES", "bytes"}, {"OPENINGS", "openings"},
+			     {"DROPPED", "dropped"}, {"ANNOUNCED", "announced"})},
+	{"backends", COLUMNS({"POOL", "pool"}, {"BACKEND", "name"}, {"ADDRESS", "address"}, {"WEIGHT", "weight"},
+			     {"SHARE%", "share_percent"}, {"HEALTH", "health"}, {"ADMIN", "admin"},
+			     {"PACKETS", "packets"}, {"OPENINGS", "openings"}, {"REASON", "reason"})},
+	{"vips", COLUMNS({"VIP", "name"}, {"PREFIX", "prefix"}, {"STATE", "state"}, {"REASON", "reason"})},
+	{"bgp", COLUMNS({"PEER", "peer"}, {"ADDRESS", "address"}, {"AS", "as"}, {"STATE", "state"},
+			{"SINCE", "since_s"},
+			{"HOLD", "hold_s"}, {"ADVERTISED", "advertised"}, {"UPDATES", "updates_sent"},
+			{"FLAPS", "flaps"}, {"LAST ERROR", "last_error"})},
+	{"workers", COLUMNS({"WORKER", "worker"}, {"BEAT ms", "heartbeat_ms"}, {"RX", "rx_packets"},
+			    {"TX", "tx_packets"},
+			    {"BURSTS", "bursts"}, {"SLEEPS", "sleeps"}, {"LOOKUPS", "flow_lookups"},
+			    {"HITS", "flow_hits"}, {"INSERTS", "flow_inserts"}, {"EVICTIONS", "flow_evictions"})},
+	{"ports", COLUMNS({"PORT", "port"}, {"INTERFACE", "interface"}, {"LINK", "link"}, {"MTU", "mtu"},
+			  {"RX", "rx_packets"}, {"MISSED", "rx_missed"}, {"TX", "tx_packets"},
+			  {"TO KERNEL", "kernel_unicast"}, {"MULTICAST", "kernel_multicast"},
+			  {"BROADCAST", "kernel_broadcast"})},
+	{"drops", COLUMNS({"REASON", "reason"}, {"PACKETS", "packets"}, {"WHAT", "text"})},
+};
+
+/* The commands that have words or results of their own. A word "" stands for any. */
+static const struct {
+	const char *words[COMMAND_WORDS_MAX];
+	const char *method;
+} forms[] = {
+	{{"status"}, "status"},
+	{{"reload"}, "reload"},
+	{{"backends", ""}, "backends"},
+	{{"backend", "drain", ""}, "backend.drain"},
+	{{"backend", "undrain", ""}, "backend.undrain"},
+	{{"node", "drain"}, "node.drain"},
+	{{"node", "undrain"}, "node.undrain"},
+	{{"wait", ""}, "wait"},
+};
+
+static int
+seconds_parse(const char *text, double *out)
+{
+	char *end;
+	double value = strtod(text, &end);
+
+	if (end == text || !isfinite(value) || value <= 0)
+		return -EINVAL;
+	if (strcmp(end, "ms") == 0)
+		value /= 1000;
+	else if (strcmp(end, "m") == 0)
+		value *= 60;
+	else if (strcmp(end, "s") != 0)
+		return -EINVAL;
+	if (value > TIMEOUT_MAX_S)
+		return -EINVAL;
+	*out = value;
+	return 0;
+}
+
+/* One option; -EINVAL: getopt's '?', or a value that can't be taken. */
+static int
+option_take(struct command *c, int option, char fault[static COMMAND_FAULT_MAX])
+{
+	switch (option) {
+	case 's':
+		c->socket = optarg;
+		return 0;
+	case 'j':
+		c->is_json = true;
+		return 0;
+	case 'w':
+		c->is_watch = true;
+		return 0;
+	case 'a':
+		c->is_all = true;
+		return 0;
+	case 'n':
+		c->no_wait = true;
+		return 0;
+	case 'V':
+		c->wants_version = true;
+		return 0;
+	case 'h':
+		c->wants_help = true;
+		return 0;
+	case 't':
+		if (seconds_parse(optarg, &c->timeout_s) == 0)
+			return 0;
+		snprintf(fault, COMMAND_FAULT_MAX, "--timeout %.40s: write a time as 500ms, 30s or 2m, a day at most",
+			 optarg);
+		return -EINVAL;
+	default:
+		return -EINVAL;
+	}
+}
+
+int
+command_parse(int argc, char **argv, struct command *command, char fault[static COMMAND_FAULT_MAX])
+{
+	static const struct option longs[] = {
+		{"socket", required_argument, NULL, 's'},  {"json", no_argument, NULL, 'j'},
+		{"watch", no_argument, NULL, 'w'},	   {"all", no_argument, NULL, 'a'},
+		{"timeout", required_argument, NULL, 't'}, {"no-wait", no_argument, NULL, 'n'},
+		{"version", no_argument, NULL, 'V'},	   {"help", no_argument, NULL, 'h'},
+		{0},
+	};
+	struct command c = {.socket = CONTROL_SOCKET_DEFAULT};
+	int option;
+
+	optind = 0; /* glibc: begin anew */
+	opterr = 0;
+	while ((option = getopt_long(argc, argv, "", longs, NULL)) != -1) {
+		snprintf(fault, COMMAND_FAULT_MAX, "%.60s: unknown option, or its value is missing", argv[optind - 1]);
+		if (option_take(&c, option, fault) != 0)
+			return -EINVAL;
+	}
+	for (; optind < argc && c.n_words < COMMAND_WORDS_MAX; optind++)
+		c.words[c.n_words++] = argv[optind];
+	snprintf(fault, COMMAND_FAULT_MAX, "%s", c.n_words == 0 ? "a command is missing" : "too many words");
+	if (!c.wants_help && !c.wants_version && (optind < argc || c.n_words == 0))
+		return -EINVAL;
+	*command = c;
+	return 0;
+}
+
+static const struct view *
+view_lookup(const char *name)
+{
+	for (unsigned i = 0; i < ARRAY_LEN(views); i++) {
+		if (strcmp(views[i].name, name) == 0)
+			return &views[i];
+	}
+	return NULL;
+}
+
+static bool
+form_fits(const struct command *c, const char *const words[COMMAND_WORDS_MAX])
+{
+	for (unsigned i = 0; i < COMMAND_WORDS_MAX; i++) {
+		const char *word = i < c->n_words ? c->words[i] : NULL;
+
+		if (!word != !words[i] || (word && *words[i] && strcmp(word, words[i]) != 0))
+			return false;
+	}
+	return true;
+}
+
+static json_t *
+params_of(const struct command *c)
+{
+	double timeout_s = c->timeout_s > 0 ? c->timeout_s : TIMEOUT_DEFAULT_S;
+
+	if (strcmp(c->words[0], "backend") == 0)
+		return json_pack("{s:s}", "backend", c->words[2]);
+	if (strcmp(c->words[0], "wait") == 0)
+		return json_pack("{s:s, s:f}", "for", c->words[1], "timeout_s", timeout_s);
+	return NULL;
+}
+
+const char *
+command_method(const struct command *command, json_t **params)
+{
+	*params = NULL;
+	if (command->n_words == 1 && view_lookup(command->words[0]))
+		return command->words[0];
+	for (unsigned i = 0; i < ARRAY_LEN(forms); i++) {
+		if (!form_fits(command, forms[i].words))
+			continue;
+		*params = params_of(command);
+		return forms[i].method;
+	}
+	return NULL;
+}
+
+const struct table_column *
+command_columns(const struct command *command)
+{
+	const struct view *view = view_lookup(command->words[0]);
+
+	return view ? view->columns : NULL;
+}
+
+void
+command_narrow(const struct command *command, json_t *list)
+{
+	bool one_pool = strcmp(command->words[0], "backends") == 0 && command->n_words == 2;
+	bool no_zeros = strcmp(command->words[0], "drops") == 0 && !command->is_all && !command->is_json;
+
+	for (size_t i = json_array_size(list); i-- > 0;) {
+		const json_t *row = json_array_get(list, i);
+		const char *pool = json_string_value(json_object_get(row, "pool"));
+		bool is_other = one_pool && (!pool || strcmp(pool, command->words[1]) != 0);
+
+		if (is_other || (no_zeros && json_integer_value(json_object_get(row, "packets")) == 0))
+			json_array_remove(list, i);
+	}
+}
+
+const char *
+command_usage(void)
+{
+	return usage;
+}

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The command line as a value: words to one request of abi/control.h, and how its result is shown. No I/O. */
+#ifndef CTL_COMMAND_H
+#define CTL_COMMAND_H
+
+#include <jansson.h>
+
+#include "ctl/table.h"
+
+enum { COMMAND_WORDS_MAX = 3, COMMAND_FAULT_MAX = 160 };
+
+/* Exit codes; --help tells them. */
+enum { COMMAND_REFUSED = 1, COMMAND_USAGE = 2, COMMAND_UNREACHABLE = 3 };
+
+struct command {
+	const char *socket;
+	bool is_json;
+	bool is_watch;
+	bool is_all;
+	bool no_wait;
+	bool wants_help;
+	bool wants_version;
+	double timeout_s; /* 0: not given */
+	unsigned n_words;
+	const char *words[COMMAND_WORDS_MAX];
+};
+
+/* -EINVAL with the fault; the command points into argv, whose order getopt changes. */
+MUST_CHECK int command_parse(int argc, char **argv, struct command *command, char fault[static COMMAND_FAULT_MAX]);
+
+/* The request's method and parameters (a new reference, or NULL: none). NULL: the words are no command. */
+const char *command_method(const struct command *command, json_t **params);
+
+/* The columns of a command that shows a list; NULL: it shows an object. */
+const struct table_column *command_columns(const struct command *command);
+
+/* Leaves out of a list what wasn't asked for: other pools' backends, drops that count nothing. */
+void command_narrow(const struct command *command, json_t *list);
+
+const char *command_usage(void);
+
+#endif

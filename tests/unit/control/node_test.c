@@ -1,0 +1,394 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * A whole node, but for its main(), in a network namespace of its own: what the control socket's methods and the HTTP
+ * server say, with a dataplane made of abi/ alone (it acknowledges every COMMIT) on the same event loop.
+ */
+#include <arpa/inet.h>
+#include <criterion/criterion.h>
+#include <ctype.h>
+#include <event2/event.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "controlplane/node.h"
+
+enum { HTTP_PORT = 19464, FAMILIES_MAX = 200 };
+
+static const char config[] =
+	"node: {name: edge, dataplane: %1$s/dataplane, control: %1$s/control, http: \"127.0.0.1:19464\",\n"
+	"       source: {ipv4: 10.77.0.1}}\n"
+	"vips: [{name: v1, prefix: 10.99.0.1}]\n"
+	"pools:\n"
+	"  - {name: web, backends: [{name: s1, address: 10.77.0.11}, {name: s2, address: 10.77.0.12}]}\n"
+	"  - {name: far, encapsulation: l2, backends: [{name: s1, address: 10.77.9.9}]}\n"
+	"services:\n"
+	"  - {name: http, vip: v1, pool: web, protocol: tcp, port: 80}\n"
+	"  - {name: dns, vip: v1, pool: far, protocol: udp, port: 53}\n";
+
+static struct {
+	struct event_base *base;
+	struct node node;
+	char directory[32];
+	char path[64];
+	int listener;
+	int peer;
+	struct event *accept;
+	struct event *commands;
+	struct event *beat;
+	struct region_rings rings;
+	struct region_counters counters;
+	char text[1 << 20];
+} t;
+
+static void
+on_beat(evutil_socket_t fd, short what, void *context)
+{
+	(void)fd;
+	(void)what;
+	(void)context;
+	atomic_store(&region_header(&t.counters)->heartbeat_ns, clock_now_ns());
+}
+
+static void
+on_commands(evutil_socket_t fd, short what, void *context)
+{
+	const uint64_t one = 1;
+	union abi_record record;
+	uint64_t count;
+
+	(void)what;
+	(void)context;
+	cr_assert_eq(read(fd, &count, sizeof(count)), sizeof(count));
+	while (ring_pop(&t.rings.commands, &record) == 1) {
+		union abi_record ack = {.ack = {.type = ABI_ACK, .generation = record.commit.generation}};
+
+		if (record.type == ABI_COMMIT)
+			cr_assert(ring_push(&t.rings.replies, &ack));
+	}
+	cr_assert_eq(write(t.rings.reply_event, &one, sizeof(one)), sizeof(one));
+}
+
+static void
+on_accept(evutil_socket_t fd, short what, void *context)
+{
+	static const struct timeval period = {.tv_usec = 100000};
+	struct abi_welcome welcome = {.magic = ABI_MAGIC, .version = ABI_VERSION, .n_workers = 2};
+	struct abi_hello hello;
+	int fds[ABI_WELCOME_FDS];
+
+	(void)what;
+	(void)context;
+	t.peer = accept(fd, NULL, NULL);
+	cr_assert_geq(t.peer, 0);
+	cr_assert_eq(region_recv_hello(t.peer, &hello), 0);
+	cr_assert_eq(region_rings_new(&t.rings), 0);
+	cr_assert_eq(region_counters_new(&t.counters, 2), 0);
+	region_header(&t.counters)->n_ports = 1;
+	*region_ports(&t.counters) = (struct abi_port){
+		.name = "p0", .interface = "edge0", .ifindex = 9999, .mtu = 1500};
+	atomic_store(&region_worker(&t.counters, 0)->verdicts[VERDICT_FORWARDED], 41);
+	atomic_store(&region_worker(&t.counters, 1)->verdicts[VERDICT_FORWARDED], 1);
+	fds[0] = t.rings.memfd;
+	fds[1] = t.counters.memfd;
+	fds[2] = t.rings.command_event;
+	fds[3] = t.rings.reply_event;
+	cr_assert_eq(region_send_welcome(t.peer, &welcome, fds), 0);
+	t.commands = event_new(t.base, t.rings.command_event, EV_READ | EV_PERSIST, on_commands, NULL);
+	t.beat = event_new(t.base, -1, EV_PERSIST, on_beat, NULL);
+	event_add(t.commands, NULL);
+	event_add(t.beat, &period);
+}
+
+static int
+listen_on(const char *name)
+{
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	int fd = socket(AF_UNIX, SOCK_SEQPACKET, 0);
+
+	snprintf(address.sun_path, sizeof(address.sun_path), "%s/%s", t.directory, name);
+	cr_assert_eq(bind(fd, (struct sockaddr *)&address, sizeof(address)), 0);
+	cr_assert_eq(listen(fd, 4), 0);
+	return fd;
+}
+
+static void
+write_config(const char *format)
+{
+	FILE *file = fopen(t.path, "we");
+
+	cr_assert_not_null(file);
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wformat-nonliteral"
+	fprintf(file, format, t.directory);
+#pragma GCC diagnostic pop
+	fclose(file);
+}
+
+static void
+setup(void)
+{
+	if (unshare(CLONE_NEWNET) != 0)
+		cr_skip_test("needs CAP_SYS_ADMIN");
+	cr_assert_eq(system("ip link set lo up && ip link add edge0 type veth peer name peer0 && "
+			    "ip addr add 10.77.0.1/24 dev edge0 && ip link set edge0 up && ip link set peer0 up && "
+			    "ip route add 10.77.9.0/24 via 10.77.0.2 && "
+			    "ip neigh add 10.77.0.2 lladdr 02:00:00:00:00:02 nud permanent dev edge0"), 0);
+	strcpy(t.directory, "/tmp/node-XXXXXX");
+	cr_assert_not_null(mkdtemp(t.directory));
+	snprintf(t.path, sizeof(t.path), "%s/config", t.directory);
+	write_config(config);
+	t.base = event_base_new();
+	t.peer = -1;
+	t.listener = listen_on("dataplane");
+	t.accept = event_new(t.base, t.listener, EV_READ, on_accept, NULL);
+	event_add(t.accept, NULL);
+	cr_assert_eq(node_init(&t.node, t.base, t.path), 0);
+}
+
+static void
+teardown(void)
+{
+	char command[64];
+
+	if (!t.base)
+		return;
+	node_fini(&t.node);
+	if (t.commands)
+		event_free(t.commands);
+	if (t.beat)
+		event_free(t.beat);
+	event_free(t.accept);
+	region_rings_free(&t.rings);
+	region_counters_free(&t.counters);
+	close(t.peer);
+	close(t.listener);
+	event_base_free(t.base);
+	snprintf(command, sizeof(command), "rm -r %s", t.directory);
+	cr_expect_eq(system(command), 0);
+}
+
+TestSuite(node, .init = setup, .fini = teardown, .timeout = 60);
+
+/* Text goes out; what comes until `end` is in it, or the other side closes, comes back. */
+static const char *
+converse(int fd, const char *text, const char *end)
+{
+	static const struct timeval soon = {.tv_usec = 10000};
+	size_t len = 0;
+
+	cr_assert_eq(send(fd, text, strlen(text), MSG_NOSIGNAL), (ssize_t)strlen(text));
+	for (;;) {
+		ssize_t n;
+
+		event_base_loopexit(t.base, &soon);
+		event_base_loop(t.base, EVLOOP_ONCE);
+		n = recv(fd, t.text + len, sizeof(t.text) - 1 - len, MSG_DONTWAIT);
+		len += n > 0 ? (size_t)n : 0;
+		t.text[len] = '\0';
+		if (n == 0 || (end && strstr(t.text, end)))
+			break;
+	}
+	close(fd);
+	return t.text;
+}
+
+static json_t *
+call(const char *method, const char *params)
+{
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+	char request[512];
+
+	snprintf(address.sun_path, sizeof(address.sun_path), "%s/control", t.directory);
+	cr_assert_eq(connect(fd, (struct sockaddr *)&address, sizeof(address)), 0);
+	snprintf(request, sizeof(request), "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"%s\",\"params\":%s}\n", method,
+		 params);
+	return json_loads(converse(fd, request, "\n"), 0, NULL);
+}
+
+static const char *
+get(const char *path)
+{
+	struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons(HTTP_PORT)};
+	int fd = socket(AF_INET, SOCK_STREAM, 0);
+	char request[256];
+
+	inet_pton(AF_INET, "127.0.0.1", &address.sin_addr);
+	cr_assert_eq(connect(fd, (struct sockaddr *)&address, sizeof(address)), 0);
+	snprintf(request, sizeof(request), "GET %s HTTP/1.1\r\nHost: edge\r\nConnection: close\r\n\r\n", path);
+	return converse(fd, request, NULL);
+}
+
+static void
+wait_served(void)
+{
+	json_t *reply = call("wait", "{\"for\":\"generation\",\"timeout_s\":20}");
+
+	cr_assert(json_is_true(json_object_get(json_object_get(reply, "result"), "met")));
+	json_decref(reply);
+}
+
+Test(node, answers_every_method_and_refuses_wrong_parameters)
+{
+	static const struct {
+		const char *method, *params;
+		int code;
+		const char *holds;
+	} rows[] = {
+		{"status", "{}", 0, "\"node\": \"edge\""},
+		{"services", "{}", 0, "\"name\": \"http\""},
+		{"backends", "{}", 0, "encapsulation l2 needs a backend on the link"},
+		{"backends", "{}", 0, "no next hop: there is no route, or no neighbour has answered yet"},
+		{"vips", "{}", 0, "\"prefix\": \"10.99.0.1/32\""},
+		{"bgp", "{}", 0, "\"result\": []"},
+		{"workers", "{}", 0, "\"worker\": 1"},
+		{"ports", "{}", 0, "\"port\": \"p0\""},
+		{"drops", "{}", 0, "\"reason\": "},
+		{"wait", "{\"for\":\"dataplane\"}", 0, "\"met\": true"},
+		{"wait", "{\"for\":\"established\",\"timeout_s\":0}", 0, "\"met\": false"},
+		{"wait", "{\"for\":\"established\",\"timeout_s\":-1}", -32602,
+		 "timeout_s is a number of seconds, 0 to 86400"},
+		{"wait", "{\"for\":\"established\",\"timeout_s\":1e300}", -32602, "timeout_s is a number"},
+		{"wait", "{\"for\":\"established\",\"timeout_s\":\"5\"}", -32602, "timeout_s is a number"},
+		{"wait", "{\"for\":\"godot\"}", -32602, "wait for one of dataplane"},
+		{"wait", "{}", -32602, "wait for one of dataplane"},
+		{"backend.drain", "{\"backend\":\"web/s1\"}", 0, "\"drained\": true"},
+		{"backends", "{}", 0, "\"admin\": \"drained\""},
+		{"backend.undrain", "{\"backend\":\"web/s1\"}", 0, "\"drained\": false"},
+		{"backend.drain", "{\"backend\":\"web/s9\"}", -32602, "there is no backend \\\"web/s9\\\""},
+		{"backend.drain", "{\"backend\":7}", -32602, "name it as POOL/NAME"},
+		{"node.drain", "{}", 0, "\"draining\": true"},
+		{"node.undrain", "{}", 0, "\"draining\": false"},
+		{"reload", "{}", 0, "\"generation\": 1"},
+		{"none", "{}", -32601, "there is no method"},
+	};
+
+	wait_served();
+	for (unsigned i = 0; i < ARRAY_LEN(rows); i++) {
+		json_t *reply = call(rows[i].method, rows[i].params);
+		json_t *code = json_object_get(json_object_get(reply, "error"), "code");
+		char *text = json_dumps(reply, 0);
+
+		cr_expect_eq(json_integer_value(code), rows[i].code, "row %u: %s", i, text);
+		cr_expect_not_null(strstr(text, rows[i].holds), "row %u: %s", i, text);
+		free(text);
+		json_decref(reply);
+	}
+}
+
+Test(node, keeps_what_it_has_when_a_reload_is_refused)
+{
+	json_t *reply;
+	const char *text;
+
+	wait_served();
+	write_config("node: {name: edge, nonsense: %s}\n");
+	reply = call("reload", "{}");
+	text = json_string_value(json_object_get(json_object_get(reply, "error"), "message"));
+	cr_assert_not_null(text);
+	cr_expect_not_null(strstr(text, ":1:20: unknown key nonsense"), "%s", text);
+	cr_expect_str_eq(t.node.model->vips[0].name, "v1");
+	json_decref(reply);
+	cr_expect_not_null(strstr(get("/metrics"), "\nnearcast_config_valid 0\n"));
+}
+
+/* The text format's rules: prometheus.io, "Exposition formats". */
+static struct {
+	char name[80];
+	char type[16];
+	bool is_ended;
+} families[FAMILIES_MAX];
+
+static unsigned n_families;
+
+static void
+take_comment(const char *line)
+{
+	char kind[8], name[80], rest[16];
+
+	cr_assert_eq(sscanf(line, "# %7s %79s %15s", kind, name, rest), 3, "%s", line);
+	if (strcmp(kind, "HELP") == 0) {
+		for (unsigned i = 0; i < n_families; i++)
+			cr_expect_str_neq(families[i].name, name, "HELP twice");
+		cr_assert_lt(n_families, FAMILIES_MAX);
+		strcpy(families[n_families++].name, name);
+		return;
+	}
+	cr_expect_str_eq(kind, "TYPE");
+	cr_assert_gt(n_families, 0);
+	cr_expect_str_eq(families[n_families - 1].name, name, "TYPE stands behind its HELP");
+	cr_expect_str_empty(families[n_families - 1].type, "TYPE twice");
+	cr_expect(strcmp(rest, "counter") == 0 || strcmp(rest, "gauge") == 0, "%s", line);
+	strcpy(families[n_families - 1].type, rest);
+}
+
+/* name{label="value",...} number */
+static void
+take_sample(const char *line)
+{
+	size_t name = strspn(line, "abcdefghijklmnopqrstuvwxyz_0123456789");
+	const char *at = line + name;
+	char *end;
+
+	cr_assert_gt(n_families, 0);
+	cr_expect(name == strlen(families[n_families - 1].name) &&
+		  strncmp(line, families[n_families - 1].name, name) == 0,
+		  "a sample outside its family: %s", line);
+	if (strcmp(families[n_families - 1].type, "counter") == 0)
+		cr_expect(name > 6 && strncmp(at - 6, "_total", 6) == 0, "%s", line);
+	while (*at == '{' || *at == ',') {
+		size_t label = strspn(++at, "abcdefghijklmnopqrstuvwxyz_");
+
+		cr_assert(label > 0 && strncmp(at + label, "=\"", 2) == 0, "%s", line);
+		for (at += label + 2; *at && *at != '"'; at++)
+			at += *at == '\\';
+		cr_assert_eq(*at, '"', "%s", line);
+		at++;
+	}
+	at += *at == '}';
+	cr_assert_eq(*at, ' ', "%s", line);
+	cr_expect(isdigit((unsigned char)at[1]), "%s", line);
+	strtod(at + 1, &end);
+	cr_expect_eq(*end, '\0', "%s", line);
+}
+
+Test(node, serves_metrics_in_the_text_format)
+{
+	const char *body;
+	char *save = NULL, *copy;
+
+	wait_served();
+	body = strstr(get("/metrics"), "\r\n\r\n");
+	cr_expect_eq(strncmp(t.text, "HTTP/1.1 200 ", 13), 0);
+	cr_expect_not_null(strstr(t.text, "Content-Type: text/plain; version=0.0.4"));
+	cr_assert_not_null(body);
+	cr_expect_not_null(strstr(body, "\nnearcast_dataplane_up 1\n"));
+	cr_expect_not_null(strstr(body, "\nnearcast_packets_total{verdict=\"forwarded\"} 42\n"));
+	cr_expect_not_null(strstr(body, "\nnearcast_backend_up{pool=\"web\",backend=\"s2\"} 1\n"));
+	cr_expect_not_null(strstr(body, "_total{worker=\"1\"} 0\n"));
+	cr_expect_eq(body[strlen(body) - 1], '\n');
+	copy = strdup(body + 4);
+	for (char *line = strtok_r(copy, "\n", &save); line; line = strtok_r(NULL, "\n", &save)) {
+		if (*line == '#')
+			take_comment(line);
+		else
+			take_sample(line);
+	}
+	cr_expect_gt(n_families, 10);
+	free(copy);
+}
+
+Test(node, shows_a_page_and_nothing_else)
+{
+	wait_served();
+	cr_expect_not_null(strstr(get("/"), "<h1>nearcast edge</h1>"));
+	cr_expect_not_null(strstr(t.text, "<td>10.99.0.1/32"));
+	cr_expect_eq(strncmp(get("/etc"), "HTTP/1.1 404 ", 13), 0);
+	cr_expect_eq(strncmp(get("//"), "HTTP/1.1 404 ", 13), 0);
+}

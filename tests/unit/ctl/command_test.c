@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include <criterion/criterion.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "abi/control.h"
+#include "ctl/command.h"
+
+enum { ARGS_MAX = 16 };
+
+/* The words of a line, cut at spaces, as main() gets them. */
+struct line {
+	char text[256];
+	char *argv[ARGS_MAX];
+	int argc;
+};
+
+static void
+split(struct line *line, const char *text)
+{
+	char *save = NULL;
+
+	*line = (struct line){.argv = {"nearcastctl"}, .argc = 1};
+	snprintf(line->text, sizeof(line->text), "%s", text);
+	for (char *word = strtok_r(line->text, " ", &save); word; word = strtok_r(NULL, " ", &save))
+		line->argv[line->argc++] = word;
+}
+
+Test(command, makes_one_request_of_words)
+{
+	static const struct {
+		const char *line;
+		const char *method; /* NULL: there is no such command */
+		const char *params;
+	} rows[] = {
+		{"status", "status", NULL},
+		{"services", "services", NULL},
+		{"backends", "backends", NULL},
+		{"backends web", "backends", NULL},
+		{"vips", "vips", NULL},
+		{"bgp", "bgp", NULL},
+		{"workers", "workers", NULL},
+		{"ports", "ports", NULL},
+		{"drops", "drops", NULL},
+		{"reload", "reload", NULL},
+		{"backend drain web/s1", "backend.drain", "{\"backend\": \"web/s1\"}"},
+		{"backend undrain web/s1", "backend.undrain", "{\"backend\": \"web/s1\"}"},
+		{"node drain", "node.drain", NULL},
+		{"node undrain", "node.undrain", NULL},
+		{"wait announced", "wait", "{\"for\": \"announced\", \"timeout_s\": 30.0}"},
+		{"wait announced --timeout 500ms", "wait", "{\"for\": \"announced\", \"timeout_s\": 0.5}"},
+		{"--timeout 2m wait announced", "wait", "{\"for\": \"announced\", \"timeout_s\": 120.0}"},
+		{"wait --timeout=7s announced", "wait", "{\"for\": \"announced\", \"timeout_s\": 7.0}"},
+		{"stat", NULL, NULL},
+		{"status now", NULL, NULL},
+		{"backend", NULL, NULL},
+		{"backend drain", NULL, NULL},
+		{"backend web/s1 drain", NULL, NULL},
+		{"node", NULL, NULL},
+		{"node explode", NULL, NULL},
+		{"wait", NULL, NULL},
+		{"reload it", NULL, NULL},
+		{"backends web s1", NULL, NULL},
+	};
+
+	for (unsigned i = 0; i < ARRAY_LEN(rows); i++) {
+		char fault[COMMAND_FAULT_MAX] = "";
+		struct command command;
+		struct line line;
+		const char *method;
+		json_t *params;
+		char *text;
+
+		split(&line, rows[i].line);
+		cr_assert_eq(command_parse(line.argc, line.argv, &command, fault), 0, "%s: %s", rows[i].line, fault);
+		method = command_method(&command, &params);
+		cr_expect(!method == !rows[i].method && (!method || strcmp(method, rows[i].method) == 0), "%s: %s",
+			  rows[i].line, method ? method : "none");
+		text = params ? json_dumps(params, JSON_REAL_PRECISION(3)) : NULL;
+		cr_expect(!text == !rows[i].params && (!text || strcmp(text, rows[i].params) == 0), "%s: %s",
+			  rows[i].line,
+			  text ? text : "none");
+		free(text);
+		json_decref(params);
+	}
+}
+
+Test(command, says_what_is_wrong_with_a_line)
+{
+	static const struct {
+		const char *line;
+		const char *fault;
+	} rows[] = {
+		{"", "a command is missing"},
+		{"--json", "a command is missing"},
+		{"backend drain web/s1 web/s2", "too many words"},
+		{"status --bogus", "--bogus: unknown option, or its value is missing"},
+		{"status -x", "-x: unknown option, or its value is missing"},
+		{"status --socket", "--socket: unknown option, or its value is missing"},
+		{"wait drained --timeout 5", "--timeout 5: write a time as 500ms, 30s or 2m, a day at most"},
+		{"wait drained --timeout s", "--timeout s: write a time as 500ms, 30s or 2m, a day at most"},
+		{"wait drained --timeout -1s", "--timeout -1s: write a time as 500ms, 30s or 2m, a day at most"},
+		{"wait drained --timeout 0s", "--timeout 0s: write a time as 500ms, 30s or 2m, a day at most"},
+		{"wait drained --timeout nans", "--timeout nans: write a time as 500ms, 30s or 2m, a day at most"},
+		{"wait drained --timeout 86401s", "--timeout 86401s: write a time as 500ms, 30s or 2m, a day at most"},
+	};
+
+	for (unsigned i = 0; i < ARRAY_LEN(rows); i++) {
+		char fault[COMMAND_FAULT_MAX] = "";
+		struct command command;
+		struct line line;
+
+		split(&line, rows[i].line);
+		cr_expect_eq(command_parse(line.argc, line.argv, &command, fault), -EINVAL, "%s", rows[i].line);
+		cr_expect_str_eq(fault, rows[i].fault, "%s: %s", rows[i].line, fault);
+	}
+}
+
+Test(command, takes_options_anywhere)
+{
+	char fault[COMMAND_FAULT_MAX];
+	struct command command;
+	struct line line;
+
+	split(&line, "--json node --no-wait drain --socket /run/x");
+	cr_assert_eq(command_parse(line.argc, line.argv, &command, fault), 0);
+	cr_expect(command.is_json && command.no_wait && !command.is_all && !command.is_watch);
+	cr_expect_str_eq(command.socket, "/run/x");
+	split(&line, "status");
+	cr_assert_eq(command_parse(line.argc, line.argv, &command, fault), 0);
+	cr_expect_str_eq(command.socket, CONTROL_SOCKET_DEFAULT);
+	split(&line, "--help");
+	cr_assert_eq(command_parse(line.argc, line.argv, &command, fault), 0);
+	cr_expect(command.wants_help);
+}
+
+Test(command, leaves_out_what_was_not_asked_for)
+{
+	static const struct {
+		const char *line;
+		size_t left;
+	} rows[] = {{"backends", 3},	  {"backends web", 2}, {"backends none", 0}, {"--json backends web", 2},
+		    {"drops", 1},	  {"drops --all", 3},  {"drops --json", 3},  {"services", 3}};
+
+	for (unsigned i = 0; i < ARRAY_LEN(rows); i++) {
+		json_t *list = json_loads("[{\"pool\":\"web\",\"packets\":0},{\"pool\":\"dns\",\"packets\":1},"
+					  "{\"pool\":\"web\",\"packets\":0}]", 0, NULL);
+		char fault[COMMAND_FAULT_MAX];
+		struct command command;
+		struct line line;
+
+		split(&line, rows[i].line);
+		cr_assert_eq(command_parse(line.argc, line.argv, &command, fault), 0);
+		command_narrow(&command, list);
+		cr_expect_eq(json_array_size(list), rows[i].left, "%s: %zu", rows[i].line, json_array_size(list));
+		json_decref(list);
+	}
+}
