@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/* sources: bgp/codec.c bgp/fsm.c bgp/rib_out.c bgp/names.c base/?*.c */
 #include "bgp/fsm.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

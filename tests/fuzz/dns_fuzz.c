@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/* sources: controlplane/{dns,http_reply}.c base/?*.c */
 /* A backend's octets against the two readers that health checks have: DNS replies and HTTP answers. */
 #include <stdlib.h>
 

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/* sources: controlplane/neighbour_parse.c base/?*.c */
+/* packages: libmnl */
 /* The netlink parsers on any one message. As mnl_cb_run does, the message's own length is held to what was received. */
 #include <stdlib.h>
 #include <string.h>

@@ -1,0 +1,139 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: BSD-2-Clause
+# Builds each tests/fuzz/*_fuzz.c with libFuzzer, AddressSanitizer and UBSan, runs it for a while, and shows a table.
+# A target names what it is made of in its first lines: "/* sources: base/?*.c */" and "/* packages: libmnl */"
+# (pkg-config's names). Inputs that were found are kept in build-fuzz/ and are where the next run begins.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+seconds=10
+only=
+build=build-fuzz
+
+usage() {
+	cat <<-END
+	usage: scripts/fuzz.sh [options]
+	  --seconds N    for each target ($seconds)
+	  --only NAME    one target, as "config" of tests/fuzz/config_fuzz.c
+	  --build DIR    binaries, corpora and crashes ($build)
+	  --help
+	exit: 0 no crash, 1 a crash or a target that doesn't build, 2 usage
+	END
+}
+
+wrong() {
+	echo "fuzz.sh: $1" >&2
+	usage >&2
+	exit 2
+}
+
+while [ $# -gt 0 ]; do
+	case $1 in
+	--seconds | --only | --build) [ $# -gt 1 ] || wrong "$1: its value is missing" ;;
+	esac
+	case $1 in
+	--seconds)
+		[[ $2 =~ ^[1-9][0-9]*$ ]] || wrong "--seconds $2: a number from 1"
+		seconds=$2
+		shift
+		;;
+	--only)
+		[ -f "tests/fuzz/$2_fuzz.c" ] || wrong "--only $2: there is no tests/fuzz/$2_fuzz.c"
+		only=$2
+		shift
+		;;
+	--build) build=$2; shift ;;
+	--help) usage; exit 0 ;;
+	*) wrong "$1: unknown option" ;;
+	esac
+	shift
+done
+
+# What stands behind a word in the head of a target: said FILE WORD.
+said() {
+	sed -n "1,6s|^/\* $2: \(.*\) \*/\$|\1|p" "$1"
+}
+
+make() {
+	local file=tests/fuzz/$1_fuzz.c packages flags=() sources
+	packages=$(said "$file" packages)
+	# A package's headers are not ours to warn about.
+	[ -z "$packages" ] || # shellcheck disable=SC2086
+		read -ra flags <<<"$(pkg-config --cflags --libs $packages | sed 's/-I/-isystem /g' | tr '\n' ' ')"
+	eval "sources=($(said "$file" sources))" # globs and braces
+	[ ${#sources[@]} -gt 0 ] || {
+		echo "fuzz.sh: $file: names no sources" >&2
+		return 1
+	}
+	clang -std=gnu17 -g -O1 -D_GNU_SOURCE -DNEARCAST_VERSION='"fuzz"' -Wall -Wextra -Werror \
+		-fsanitize=fuzzer,address,undefined -fno-sanitize-recover=undefined -I. -o "$build/$1" "$file" \
+		"${sources[@]}" "${flags[@]}"
+}
+
+# bgp_messages FILE DIR: the messages of a file of JSON lines, as files.
+bgp_messages() {
+	/usr/bin/python3 - "$@" <<-'END'
+	import json, pathlib, sys
+	for line in open(sys.argv[1]):
+	    row = json.loads(line)
+	    (pathlib.Path(sys.argv[2]) / row["id"]).write_bytes(bytes.fromhex(row["hex"]))
+	END
+}
+
+# Where a target begins: files that somebody wrote, besides what earlier runs found.
+seed() {
+	local corpus=$build/corpus/$1
+	mkdir -p "$corpus"
+	case $1 in
+	config) cp configs/*.yaml "$corpus" ;;
+	control) printf '{"jsonrpc":"2.0","id":1,"method":"echo","params":{"name":"x"}}\n' >"$corpus/request" ;;
+	bgp) [ ! -f ../shared/bgp/messages.jsonl ] || bgp_messages ../shared/bgp/messages.jsonl "$corpus" ;;
+	esac
+	[ ! -d "tests/fuzz/regressions/$1" ] || cp "tests/fuzz/regressions/$1"/* "$corpus"
+}
+
+# The table's line of one run, out of libFuzzer's closing lines.
+summary() {
+	local log=$build/$1.log
+	awk -v name="$1" -v result="$2" '
+		match($0, /cov: [0-9]+/) { cov = substr($0, RSTART + 5, RLENGTH - 5) }
+		/^stat::number_of_executed_units/ { execs = $2 }
+		/^stat::new_units_added/ { units = $2 }
+		END {
+			printf "%-12s %12s %9s %10s  %s\n", name, execs ? execs : "-", cov ? cov : "-",
+				units ? units : 0, result
+		}
+	' "$log"
+}
+
+fuzz() {
+	local crash
+	if ! make "$1" >"$build/$1.log" 2>&1; then
+		cat "$build/$1.log" >&2
+		table+=("$(summary "$1" "does not build")")
+		return 1
+	fi
+	seed "$1"
+	if ASAN_OPTIONS=detect_leaks=1 "$build/$1" -max_total_time="$seconds" -print_final_stats=1 -timeout=10 \
+		-rss_limit_mb=2048 -artifact_prefix="$build/crashes/$1-" "$build/corpus/$1" >"$build/$1.log" 2>&1; then
+		table+=("$(summary "$1" ok)")
+		return 0
+	fi
+	tail -n 40 "$build/$1.log" >&2
+	crash=$(sed -n 's/.*Test unit written to //p' "$build/$1.log" | tail -n 1)
+	table+=("$(summary "$1" "CRASH ${crash:-see $build/$1.log}")")
+	return 1
+}
+
+mkdir -p "$build/crashes"
+table=()
+status=0
+for file in tests/fuzz/*_fuzz.c; do
+	name=$(basename "$file" _fuzz.c)
+	[ -z "$only" ] || [ "$only" = "$name" ] || continue
+	echo "fuzz.sh: $name" >&2
+	fuzz "$name" || status=1
+done
+printf '%-12s %12s %9s %10s  %s\n' TARGET EXECS COVERAGE "NEW UNITS" RESULT
+printf '%s\n' "${table[@]}"
+exit $status
