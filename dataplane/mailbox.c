@@ -39,12 +39,13 @@ struct mailbox {
 static int
 remove_stale(const struct sockaddr_un *address)
 {
-	int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+	/* A process that hangs with a full backlog would hold a blocking call for ever. */
+	int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	int err = 0;
 
 	if (fd < 0)
 		return -errno;
-	if (connect(fd, (const struct sockaddr *)address, sizeof(*address)) == 0)
+	if (connect(fd, (const struct sockaddr *)address, sizeof(*address)) == 0 || errno == EAGAIN)
 		err = -EADDRINUSE;
 	else if (errno == ECONNREFUSED)
 		unlink(address->sun_path);
@@ -116,22 +117,28 @@ mailbox_new(const struct mailbox_config *config, struct mailbox **out)
 	return 0;
 }
 
-/* Closed descriptors leave the epoll set by themselves. A half transaction goes with its connection. */
+static void
+unwatch(const struct mailbox *m, int fd)
+{
+	if (fd >= 0)
+		epoll_ctl(m->epoll, EPOLL_CTL_DEL, fd, NULL);
+}
+
+/* Closing takes a descriptor out of the epoll set only when nobody else has the file open, and the peer holds the
+ * eventfd. A half transaction goes with its connection. */
 static void
 client_close(struct mailbox *m)
 {
-	struct staging *fresh = staging_new(m->config.n_ports);
-
+	unwatch(m, m->client);
+	unwatch(m, m->rings.command_event);
 	if (m->client >= 0)
 		close(m->client);
 	m->client = -1;
 	m->is_welcome = false;
 	m->reply.type = 0;
 	region_rings_free(&m->rings);
-	if (fresh) {
-		staging_free(m->staging);
-		m->staging = fresh;
-	}
+	if (m->staging)
+		staging_reset(m->staging);
 }
 
 void
@@ -152,6 +159,15 @@ mailbox_free(struct mailbox *m)
 
 /* The handshake. */
 
+static bool
+client_has_ended(int fd)
+{
+	char octet;
+	ssize_t n = recv(fd, &octet, 1, MSG_PEEK | MSG_DONTWAIT);
+
+	return n == 0 || (n < 0 && errno != EAGAIN);
+}
+
 static void
 refuse(int fd, enum abi_welcome_status status, const char *reason)
 {
@@ -162,6 +178,9 @@ refuse(int fd, enum abi_welcome_status status, const char *reason)
 	/* It is closed next; whether it hears why is its own affair. */
 	if (region_send_welcome(fd, &welcome, NULL) != 0)
 		log_debug("control plane: refusal not sent");
+	/* Closing over an unread hello would reset the connection, and the refusal would be lost with it. */
+	while (recv(fd, &(char){0}, 1, MSG_DONTWAIT) > 0)
+		;
 }
 
 static bool
@@ -204,19 +223,35 @@ welcome(struct mailbox *m)
 	return err ? err : region_send_welcome(m->client, &message, fds);
 }
 
+/* NULL, or what doesn't fit. */
+static const char *
+hello_fault(const struct abi_hello *message, char reason[static 64])
+{
+	if (message->magic != ABI_MAGIC)
+		snprintf(reason, 64, "magic %08x is not nearcast's", message->magic);
+	else if (message->version != ABI_VERSION)
+		snprintf(reason, 64, "layout version %u, ours is %u", message->version, ABI_VERSION);
+	else if (message->record_size != sizeof(union abi_record))
+		snprintf(reason, 64, "records of %u octets, ours have %zu", message->record_size,
+			 sizeof(union abi_record));
+	else
+		return NULL;
+	return reason;
+}
+
 static void
 hello(struct mailbox *m)
 {
 	struct abi_hello message;
-	char reason[64];
+	char text[64];
+	const char *fault;
 	int err = region_recv_hello(m->client, &message);
 
-	if (err == 0 && (message.magic != ABI_MAGIC || message.version != ABI_VERSION ||
-			 message.record_size != sizeof(union abi_record))) {
-		snprintf(reason, sizeof(reason), "layout version %u, records of %u octets", message.version,
-			 message.record_size);
-		refuse(m->client, ABI_REFUSED_VERSION, reason);
+	if (err == 0 && (fault = hello_fault(&message, text)) != NULL) {
+		refuse(m->client, ABI_REFUSED_VERSION, fault);
 		err = -EPROTO;
+	} else if (err == -EPROTO && !client_has_ended(m->client)) {
+		refuse(m->client, ABI_REFUSED_VERSION, "a hello of another size");
 	}
 	if (!err)
 		err = welcome(m);
@@ -239,15 +274,6 @@ client_ready(struct mailbox *m)
 	log_notice("control plane has gone; the workers go on with generation %llu",
 		   (unsigned long long)generation_of(m));
 	client_close(m);
-}
-
-static bool
-client_has_ended(int fd)
-{
-	char octet;
-	ssize_t n = recv(fd, &octet, 1, MSG_PEEK | MSG_DONTWAIT);
-
-	return n == 0 || (n < 0 && errno != EAGAIN);
 }
 
 static void
@@ -321,7 +347,8 @@ publish(struct mailbox *m)
 	answer(m, &reply);
 }
 
-static void
+/* True: a generation was published. */
+static bool
 take(struct mailbox *m, const union abi_record *record)
 {
 	union abi_record reply;
@@ -329,40 +356,59 @@ take(struct mailbox *m, const union abi_record *record)
 	switch (staging_record(m->staging, record, tables_served(m->config.tables), &reply.nak)) {
 	case STAGING_READY:
 		publish(m);
-		break;
+		return true;
 	case STAGING_REFUSED:
 		log_warning("generation %llu is refused: %s", (unsigned long long)reply.nak.generation, reply.nak.text);
 		answer(m, &reply);
-		break;
+		return false;
 	default:
-		break;
+		return false;
 	}
 }
 
-/* True: there may be more. */
+/* An answer that waits for room goes first: no record is taken that could cause another. 0: it has gone, or there is
+ * none; -EAGAIN: no room, the peer rings when it has taken some; -EBADMSG. */
+static int
+answer_waiting(struct mailbox *m)
+{
+	uint32_t space;
+	int err = m->reply.type ? ring_space(&m->rings.replies, &space) : 0;
+
+	if (err || m->reply.type == 0)
+		return err;
+	if (!ring_push(&m->rings.replies, &m->reply))
+		return -EAGAIN;
+	m->reply.type = 0;
+	ring_bell(m);
+	return 0;
+}
+
+/* True: there may be more. One publication a round, for a build takes its time and the main lcore's heart must beat. */
 static bool
 drain(struct mailbox *m)
 {
+	bool published = false;
 	union abi_record record;
 	unsigned n = 0;
-	int got = 0;
+	int got = answer_waiting(m);
 
-	/* An answer that waits for room goes first: no record is taken that could cause another. */
-	if (m->reply.type && !ring_push(&m->rings.replies, &m->reply))
-		return true;
-	m->reply.type = 0;
-	while (n < RECORDS_A_ROUND && m->reply.type == 0 && (got = ring_pop(&m->rings.commands, &record)) > 0) {
-		take(m, &record);
+	if (got == -EAGAIN)
+		return false;
+	while (got >= 0 && n < RECORDS_A_ROUND && !published && m->reply.type == 0) {
+		got = ring_pop(&m->rings.commands, &record);
+		if (got <= 0)
+			break;
+		published = take(m, &record);
 		n++;
 	}
 	if (n > 0)
 		ring_bell(m);
 	if (got < 0) {
-		log_error("control plane broke the command ring; it is disconnected");
+		log_error("control plane broke a ring; it is disconnected");
 		client_close(m);
 		return false;
 	}
-	return n == RECORDS_A_ROUND;
+	return published || n == RECORDS_A_ROUND;
 }
 
 static void

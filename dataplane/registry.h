@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The dataplane's own indices of services and backends. They stay with their key over generations and restarts of the
- * control plane, because the shared counters and the flow tables are indexed by them. What has gone keeps its index for
- * as long as a flow table may still name it; unused indices are given out first, so a counter seldom gets a new owner
- * (its value goes on: readers take differences). Main lcore only.
+ * The dataplane's own indices of services and backends. They stay over generations and restarts of the control plane,
+ * because the shared counters and the flow tables are indexed by them: a service's by its key, a backend's by its pool,
+ * address and encapsulation (its key is a name for the counters and may change). What has gone keeps its index for as
+ * long as a flow table may still name it; unused indices are given out first, so a counter seldom gets a new owner (its
+ * value goes on: readers take differences). Main lcore only. A generation is worked out on a copy, which replaces the
+ * registry when the generation is published.
  */
 #ifndef DATAPLANE_REGISTRY_H
 #define DATAPLANE_REGISTRY_H
@@ -17,34 +19,51 @@ struct registry_target {
 	uint8_t encap;
 	uint8_t zero;
 };
+_Static_assert(sizeof(struct registry_target) == 24, "struct registry_target: hashed and compared as octets");
 
 struct registry_entry {
-	uint64_t key;  /* 0: never used */
-	uint64_t pool; /* backends: the pool's key */
-	struct registry_target target;
-	uint64_t generation; /* the last one that had it */
-	uint64_t gone_ns;    /* when it went; 0: it is there */
+	uint64_t key;	/* what the counters are called */
+	uint64_t scope; /* backends: the pool's key; services: their own */
+	struct registry_target target; /* services: none */
+	uint64_t generation;	       /* the last one that had it */
+	uint64_t gone_ns;	       /* when it went; 0: it is there */
+	uint16_t next;		       /* in its chain, or REGISTRY_NONE */
+};
+
+enum { REGISTRY_NONE = 0xffff, REGISTRY_CHAINS = 16384 };
+
+struct registry_list {
+	struct registry_entry *entries; /* [max] */
+	uint16_t *chains;		/* [REGISTRY_CHAINS]; entries of equal targets are in one chain */
+	unsigned n;			/* high water */
+	unsigned max;
 };
 
 struct registry {
-	struct registry_entry *services; /* [ABI_SERVICES_MAX] */
-	struct registry_entry *backends; /* [ABI_BACKENDS_MAX] */
-	unsigned n_services;		 /* high water */
-	unsigned n_backends;
+	struct registry_list services;
+	struct registry_list backends;
+};
+
+/* Now, and how long an index that went stays reserved. */
+struct registry_time {
+	uint64_t generation;
+	uint64_t now_ns; /* not 0 */
+	uint64_t idle_ns;
 };
 
 MUST_CHECK int registry_init(struct registry *registry);
-void registry_fini(struct registry *registry);
+MUST_CHECK int registry_copy(struct registry *to, const struct registry *from); /* `to` holds nothing before */
+void registry_fini(struct registry *registry);				       /* zeroed or fini'd already is fine */
 
-struct registry_target registry_target_of(const struct abi_backend *backend);
-bool registry_target_equal(const struct registry_target *a, const struct registry_target *b);
-
-/* The index of the key, old or new, marked as part of the generation. -ENOSPC: all are taken. idle_ns: how long an
- * index that went stays reserved. */
-int registry_service(struct registry *registry, uint64_t key, uint64_t generation, uint64_t now_ns, uint64_t idle_ns);
-int registry_backend(struct registry *registry, uint64_t pool, const struct abi_backend *backend, uint64_t generation,
-		     uint64_t now_ns, uint64_t idle_ns);
+/* The index, old or new, marked as part of the generation. -ENOSPC: all are taken. */
+int registry_service(struct registry *registry, uint64_t key, const struct registry_time *time);
+int registry_backend(struct registry *registry, uint64_t pool, const struct abi_backend *backend,
+		     const struct registry_time *time);
 /* Marks what the generation doesn't have as gone. */
-void registry_seal(struct registry *registry, uint64_t generation, uint64_t now_ns);
+void registry_seal(struct registry *registry, const struct registry_time *time);
+
+/* A backend that the generation has, with the target of `backend`; pool: in this pool (key), NULL: in any. Or
+ * REGISTRY_NONE. */
+uint16_t registry_twin(const struct registry *registry, unsigned backend, const uint64_t *pool, uint64_t generation);
 
 #endif

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "dataplane/staging.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/crc32c.h"
+
+enum { KINDS = ABI_NEXTHOP + 1, SEEN_WORDS = (ABI_BACKENDS_MAX + 63) / 64 };
 
 struct staging {
 	unsigned n_ports;
@@ -14,7 +15,10 @@ struct staging {
 	bool is_refused; /* passes over what is left of a refused transaction */
 	uint32_t n_records;
 	uint32_t crc;
-	struct wanted *wanted;
+	uint64_t base; /* delta: the generation that it changes; else 0 */
+	struct wanted *wanted; /* without owners until COMMIT */
+	uint16_t *given[ABI_POOLS_MAX]; /* slots of this transaction, STAGING_UNSET where it says nothing; NULL: no slot */
+	uint64_t seen[KINDS][SEEN_WORDS]; /* indices that a record of this transaction spoke of */
 };
 
 void
@@ -28,33 +32,13 @@ wanted_free(struct wanted *wanted)
 }
 
 static uint16_t *
-owners_new(const uint16_t *from)
+owners_new(void)
 {
 	uint16_t *owners = malloc(ABI_SLOTS * sizeof(*owners));
 
-	if (owners && from)
-		memcpy(owners, from, ABI_SLOTS * sizeof(*owners));
-	else if (owners)
+	if (owners)
 		memset(owners, 0xff, ABI_SLOTS * sizeof(*owners)); /* STAGING_UNSET */
 	return owners;
-}
-
-static struct wanted *
-wanted_copy(const struct wanted *from)
-{
-	struct wanted *copy = calloc(1, sizeof(*copy));
-
-	if (!copy || !from)
-		return copy;
-	memcpy(copy, from, sizeof(*copy));
-	memset(copy->owners, 0, sizeof(copy->owners));
-	for (unsigned i = 0; i < ABI_POOLS_MAX; i++) {
-		if (from->owners[i] && !(copy->owners[i] = owners_new(from->owners[i]))) {
-			wanted_free(copy);
-			return NULL;
-		}
-	}
-	return copy;
 }
 
 struct staging *
@@ -68,92 +52,21 @@ staging_new(unsigned n_ports)
 }
 
 void
+staging_reset(struct staging *s)
+{
+	wanted_free(s->wanted);
+	for (unsigned i = 0; i < ABI_POOLS_MAX; i++)
+		free(s->given[i]);
+	*s = (struct staging){.n_ports = s->n_ports};
+}
+
+void
 staging_free(struct staging *s)
 {
 	if (!s)
 		return;
-	wanted_free(s->wanted);
+	staging_reset(s);
 	free(s);
-}
-
-/* Octets that a newer control plane might give a meaning to must not be passed over in silence. */
-static bool
-is_zero(const uint8_t *octets, size_t len)
-{
-	for (size_t i = 0; i < len; i++) {
-		if (octets[i] != 0)
-			return false;
-	}
-	return true;
-}
-
-#define ZERO(field) is_zero((const uint8_t *)(field), sizeof(field))
-
-static bool
-addr_is_valid(const struct addr *a)
-{
-	size_t len = addr_len(a);
-
-	return len > 0 && ZERO(a->zero) && is_zero(a->octets + len, sizeof(a->octets) - len);
-}
-
-static bool
-vip_fits(const struct abi_vip *r)
-{
-	struct prefix p = prefix_of(&r->addr, r->len);
-
-	return r->index < ABI_VIPS_MAX && r->key != 0 && r->refuse <= 1 && addr_is_valid(&r->addr) &&
-	       r->len <= addr_bits(&r->addr) && addr_equal(&p.addr, &r->addr) && ZERO(r->zero) && ZERO(r->zero2);
-}
-
-static bool
-service_fits(const struct abi_service *r)
-{
-	return r->index < ABI_SERVICES_MAX && r->key != 0 && r->vip < ABI_VIPS_MAX && r->pool < ABI_POOLS_MAX &&
-	       r->port_first <= r->port_last && r->affinity <= ABI_AFFINITY_NONE && r->hash_on <= ABI_HASH_SOURCE &&
-	       ZERO(r->zero);
-}
-
-static bool
-pool_fits(const struct abi_pool *r)
-{
-	return r->index < ABI_POOLS_MAX && r->key != 0 && r->window_s >= 1 && r->window_s <= 3600 && r->idle_s >= 1 &&
-	       r->idle_s <= 36000 && ZERO(r->zero);
-}
-
-static bool
-backend_fits(const struct abi_backend *r)
-{
-	bool has_source = r->encap != ABI_ENCAP_L2;
-
-	if (has_source && (!addr_is_valid(&r->source) || r->source.family != r->addr.family))
-		return false;
-	return r->index < ABI_BACKENDS_MAX && r->key != 0 && r->pool < ABI_POOLS_MAX && r->encap <= ABI_ENCAP_GRE &&
-	       (r->nexthop < ABI_NEXTHOPS_MAX || r->nexthop == ABI_NEXTHOP_NONE) && addr_is_valid(&r->addr) &&
-	       r->dscp_mode <= ABI_DSCP_FIXED && r->dscp <= 63 && r->source_vary_bits <= 16 && r->gue_checksum <= 1 &&
-	       (r->encap != ABI_ENCAP_GUE || r->gue_port != 0) && ZERO(r->zero);
-}
-
-static bool
-nexthop_fits(const struct abi_nexthop *r, unsigned n_ports)
-{
-	return r->index < ABI_NEXTHOPS_MAX && r->port < n_ports && r->vlan <= 4094 && r->mtu >= 576 && r->mtu <= 9216 &&
-	       ZERO(r->zero);
-}
-
-static int
-slots_take(struct wanted *w, const struct abi_slots_part *r)
-{
-	if (r->pool >= ABI_POOLS_MAX || r->count < 1 || r->count > ABI_SLOTS_PER_PART || r->first + r->count > ABI_SLOTS)
-		return ABI_NAK_RANGE;
-	for (unsigned i = 0; i < r->count; i++) {
-		if (r->owner[i] >= ABI_BACKENDS_MAX && r->owner[i] != ABI_OWNER_NONE)
-			return ABI_NAK_RANGE;
-	}
-	if (!w->owners[r->pool] && !(w->owners[r->pool] = owners_new(NULL)))
-		return ABI_NAK_MEMORY;
-	memcpy(w->owners[r->pool] + r->first, r->owner, r->count * sizeof(r->owner[0]));
-	return 0;
 }
 
 /* Where a kind's records are kept; NULL: no such kind or index. */
@@ -176,42 +89,80 @@ place(struct wanted *w, unsigned type, unsigned index)
 	}
 }
 
-static int
-remove_take(struct wanted *w, const struct abi_remove *r)
+/* False: another record of the transaction spoke of it already. The kind and the index are in range. */
+static bool
+see(struct staging *s, unsigned type, unsigned index)
 {
-	union abi_record *at = place(w, r->of, r->index);
+	uint64_t *word = &s->seen[type][index / 64], bit = UINT64_C(1) << (index % 64);
+	bool is_first = !(*word & bit);
 
-	if (!at || !ZERO(r->zero))
+	*word |= bit;
+	return is_first;
+}
+
+static int
+thing_take(struct staging *s, const union abi_record *record, const char **text)
+{
+	unsigned index = record->vip.index; /* the second field in all five kinds */
+
+	*text = staging_fault(record, s->n_ports);
+	if (*text)
 		return ABI_NAK_RANGE;
-	if (at->type == 0)
-		return ABI_NAK_REFERENCE;
-	memset(at, 0, sizeof(*at));
-	if (r->of == ABI_POOL) {
-		free(w->owners[r->index]);
-		w->owners[r->index] = NULL;
+	if (!see(s, record->type, index)) {
+		*text = "two records of the same index";
+		return ABI_NAK_DUPLICATE;
+	}
+	*place(s->wanted, record->type, index) = *record;
+	return 0;
+}
+
+static int
+slots_take(struct staging *s, const struct abi_slots_part *r, const char **text)
+{
+	uint16_t *given;
+
+	if (r->pool >= ABI_POOLS_MAX || r->count < 1 || r->count > ABI_SLOTS_PER_PART || r->first + r->count > ABI_SLOTS)
+		return ABI_NAK_RANGE;
+	for (unsigned i = 0; i < ABI_SLOTS_PER_PART; i++) {
+		if (i >= r->count ? r->owner[i] != 0 : r->owner[i] >= ABI_BACKENDS_MAX && r->owner[i] != ABI_OWNER_NONE) {
+			*text = i >= r->count ? STAGING_RESERVED : "a slot's owner is no backend's index";
+			return ABI_NAK_RANGE;
+		}
+	}
+	if (!s->given[r->pool] && !(s->given[r->pool] = owners_new()))
+		return ABI_NAK_MEMORY;
+	given = s->given[r->pool] + r->first;
+	for (unsigned i = 0; i < r->count; i++) {
+		if (given[i] != STAGING_UNSET) {
+			*text = "two owners for one slot";
+			return ABI_NAK_DUPLICATE;
+		}
+		given[i] = r->owner[i];
 	}
 	return 0;
 }
 
-static bool
-fits(const struct staging *s, const union abi_record *record)
+static int
+remove_take(struct staging *s, const struct abi_remove *r, const char **text)
 {
-	switch (record->type) {
-	case ABI_VIP:
-		return vip_fits(&record->vip);
-	case ABI_SERVICE:
-		return service_fits(&record->service);
-	case ABI_POOL:
-		return pool_fits(&record->pool);
-	case ABI_BACKEND:
-		return backend_fits(&record->backend);
-	default:
-		return nexthop_fits(&record->nexthop, s->n_ports);
+	union abi_record *at = place(s->wanted, r->of, r->index);
+
+	if (!at || !STAGING_ZERO(r->zero)) {
+		*text = at ? STAGING_RESERVED : "removal of no known kind or index";
+		return ABI_NAK_RANGE;
 	}
+	if (!see(s, r->of, r->index)) {
+		*text = "two records of the same index";
+		return ABI_NAK_DUPLICATE;
+	}
+	if (at->type == 0)
+		return ABI_NAK_REFERENCE;
+	memset(at, 0, sizeof(*at));
+	return 0;
 }
 
 static int
-content_take(struct staging *s, const union abi_record *record)
+content_take(struct staging *s, const union abi_record *record, const char **text)
 {
 	switch (record->type) {
 	case ABI_VIP:
@@ -219,46 +170,95 @@ content_take(struct staging *s, const union abi_record *record)
 	case ABI_POOL:
 	case ABI_BACKEND:
 	case ABI_NEXTHOP:
-		if (!fits(s, record))
-			return ABI_NAK_RANGE;
-		/* The index is the record's second field in all five kinds, and was checked. */
-		*place(s->wanted, record->type, record->vip.index) = *record;
-		return 0;
+		return thing_take(s, record, text);
 	case ABI_SLOTS_PART:
-		return slots_take(s->wanted, &record->slots);
+		return slots_take(s, &record->slots, text);
 	case ABI_REMOVE:
-		return remove_take(s->wanted, &record->remove);
+		return remove_take(s, &record->remove, text);
 	default:
 		return ABI_NAK_TYPE;
 	}
 }
 
+static struct wanted *
+wanted_new(const struct wanted *from)
+{
+	struct wanted *w = calloc(1, sizeof(*w));
+
+	if (w && from) {
+		memcpy(w, from, sizeof(*w));
+		memset(w->owners, 0, sizeof(w->owners));
+	}
+	return w;
+}
+
 static int
-begin_take(struct staging *s, const struct abi_begin *r, const struct wanted *served)
+begin_take(struct staging *s, const struct abi_begin *r, const struct wanted *served, const char **text)
 {
 	uint64_t in_force = served ? served->generation : 0;
+	bool is_delta = r->kind == ABI_DELTA;
 
-	if (r->kind > ABI_DELTA || r->zero != 0 || !ZERO(r->zero2))
+	if (r->zero != 0 || !STAGING_ZERO(r->zero2)) {
+		*text = STAGING_RESERVED;
 		return ABI_NAK_RANGE;
-	if (r->generation <= in_force || (r->kind == ABI_DELTA && (in_force == 0 || r->base != in_force)))
+	}
+	if (r->kind > ABI_DELTA || (!is_delta && r->base != 0))
+		return ABI_NAK_RANGE;
+	if (r->generation <= in_force || (is_delta && (in_force == 0 || r->base != in_force)))
 		return ABI_NAK_GENERATION;
-	s->wanted = wanted_copy(r->kind == ABI_DELTA ? served : NULL);
+	s->wanted = wanted_new(is_delta ? served : NULL);
 	if (!s->wanted)
 		return ABI_NAK_MEMORY;
 	s->wanted->generation = r->generation;
+	s->base = r->base;
+	return 0;
+}
+
+/* What the pool's slots were, as far as the transaction builds on it; NULL: it must give them all. */
+static const uint16_t *
+owners_before(const struct staging *s, const struct wanted *served, unsigned pool)
+{
+	if (s->base == 0 || !served->pools[pool].type ||
+	    served->pools[pool].pool.key != s->wanted->pools[pool].pool.key)
+		return NULL;
+	return served->owners[pool];
+}
+
+static int
+owners_merge(struct staging *s, const struct wanted *served, unsigned pool)
+{
+	const uint16_t *before = owners_before(s, served, pool);
+	uint16_t *owners = s->given[pool];
+
+	if (!owners && before && !(owners = owners_new()))
+		return ABI_NAK_MEMORY;
+	for (unsigned i = 0; before && i < ABI_SLOTS; i++) {
+		if (owners[i] == STAGING_UNSET)
+			owners[i] = before[i];
+	}
+	s->wanted->owners[pool] = owners;
+	s->given[pool] = NULL;
 	return 0;
 }
 
 static int
-commit_take(struct staging *s, const struct abi_commit *r, const char **text)
+commit_take(struct staging *s, const struct abi_commit *r, const struct wanted *served, const char **text)
 {
-	if (r->generation != s->wanted->generation)
+	int reason = 0;
+
+	if (r->zero != 0 || !STAGING_ZERO(r->zero2)) {
+		*text = STAGING_RESERVED;
+		return ABI_NAK_RANGE;
+	}
+	if (r->generation != s->wanted->generation || (s->base != 0 && (!served || served->generation != s->base)))
 		return ABI_NAK_GENERATION;
 	if (r->records != s->n_records)
 		return ABI_NAK_COUNT;
 	if (r->crc != s->crc)
 		return ABI_NAK_CRC;
-	return (int)wanted_check(s->wanted, text);
+	for (unsigned i = 0; !reason && i < ABI_POOLS_MAX; i++)
+		reason = s->wanted->pools[i].type || s->given[i] ? owners_merge(s, served, i) : 0;
+	return reason ? reason : (int)wanted_check(s->wanted, text);
 }
 
 static const char *
@@ -280,39 +280,40 @@ reason_text(unsigned reason)
 	return texts[reason];
 }
 
+enum { NO_RECORD = UINT32_MAX };
+
+/* Nothing is kept of the transaction. is_open: the rest of it is still to come and is passed over. */
 static enum staging_result
-refuse(struct staging *s, unsigned reason, const char *text, bool whole, struct abi_nak *nak)
+refuse(struct staging *s, struct abi_nak fault, const char *text, bool is_open, struct abi_nak *nak)
 {
-	*nak = (struct abi_nak){.type = ABI_NAK,
-				.reason = (uint16_t)reason,
-				.record = whole ? UINT32_MAX : s->n_records,
-				.generation = s->wanted ? s->wanted->generation : 0};
-	snprintf(nak->text, sizeof(nak->text), "%s", text ? text : reason_text(reason));
-	wanted_free(s->wanted);
-	s->wanted = NULL;
+	*nak = fault;
+	nak->type = ABI_NAK;
+	snprintf(nak->text, sizeof(nak->text), "%s", text ? text : reason_text(fault.reason));
+	staging_reset(s);
+	s->is_open = is_open;
+	s->is_refused = is_open;
 	return STAGING_REFUSED;
 }
 
 static enum staging_result
-begin(struct staging *s, const union abi_record *record, const struct wanted *served, struct abi_nak *nak)
+begin(struct staging *s, const struct abi_begin *r, const struct wanted *served, struct abi_nak *nak)
 {
 	bool was_open = s->is_open && !s->is_refused;
+	struct abi_nak fault = {.record = NO_RECORD, .generation = r->generation};
+	const char *text = NULL;
 	int reason;
 
-	wanted_free(s->wanted);
-	*s = (struct staging){.n_ports = s->n_ports, .is_open = true};
-	reason = was_open ? ABI_NAK_SEQUENCE : begin_take(s, &record->begin, served);
-	if (!reason)
-		return STAGING_MORE;
-	s->is_refused = true;
-	refuse(s, (unsigned)reason, NULL, true, nak);
-	nak->generation = record->begin.generation;
-	return STAGING_REFUSED;
+	staging_reset(s);
+	s->is_open = true;
+	reason = was_open ? ABI_NAK_SEQUENCE : begin_take(s, r, served, &text);
+	fault.reason = (uint16_t)reason;
+	return reason ? refuse(s, fault, text, true, nak) : STAGING_MORE;
 }
 
 static enum staging_result
-commit(struct staging *s, const union abi_record *record, struct abi_nak *nak)
+commit(struct staging *s, const struct abi_commit *r, const struct wanted *served, struct abi_nak *nak)
 {
+	struct abi_nak fault = {.record = NO_RECORD};
 	const char *text = NULL;
 	int reason;
 
@@ -321,33 +322,39 @@ commit(struct staging *s, const union abi_record *record, struct abi_nak *nak)
 		s->is_refused = false;
 		return STAGING_MORE;
 	}
-	reason = commit_take(s, &record->commit, &text);
-	return reason ? refuse(s, (unsigned)reason, text, true, nak) : STAGING_READY;
+	fault.generation = s->wanted->generation;
+	reason = commit_take(s, r, served, &text);
+	fault.reason = (uint16_t)reason;
+	return reason ? refuse(s, fault, text, false, nak) : STAGING_READY;
+}
+
+static enum staging_result
+content(struct staging *s, const union abi_record *record, struct abi_nak *nak)
+{
+	const char *text = NULL;
+	int reason = content_take(s, record, &text);
+	struct abi_nak fault = {
+		.reason = (uint16_t)reason, .record = s->n_records, .generation = s->wanted->generation};
+
+	if (reason)
+		return refuse(s, fault, text, true, nak);
+	s->crc = crc32c(s->crc, record, sizeof(*record));
+	s->n_records++;
+	return STAGING_MORE;
 }
 
 enum staging_result
 staging_record(struct staging *s, const union abi_record *record, const struct wanted *served, struct abi_nak *nak)
 {
-	enum staging_result result;
-	int reason;
+	struct abi_nak stray = {.reason = ABI_NAK_SEQUENCE, .record = NO_RECORD};
 
 	if (record->type == ABI_BEGIN)
-		return begin(s, record, served, nak);
+		return begin(s, &record->begin, served, nak);
 	if (!s->is_open)
-		return refuse(s, ABI_NAK_SEQUENCE, NULL, true, nak);
+		return refuse(s, stray, NULL, false, nak);
 	if (record->type == ABI_COMMIT)
-		return commit(s, record, nak);
-	if (s->is_refused)
-		return STAGING_MORE;
-	reason = content_take(s, record);
-	if (reason) {
-		result = refuse(s, (unsigned)reason, NULL, false, nak);
-		s->is_refused = true;
-		return result;
-	}
-	s->crc = crc32c(s->crc, record, sizeof(*record));
-	s->n_records++;
-	return STAGING_MORE;
+		return commit(s, &record->commit, served, nak);
+	return s->is_refused ? STAGING_MORE : content(s, record, nak);
 }
 
 struct wanted *

@@ -2,7 +2,8 @@
 /*
  * A transaction on its way in (abi/records.h): takes record after record, refuses what doesn't fit with the record's
  * place and a reason, and gives the whole wanted state once it has been checked. Main lcore only. A refused or half
- * transaction leaves nothing behind.
+ * transaction leaves nothing behind. The order of the records between BEGIN and COMMIT doesn't matter, for none may
+ * speak of the same thing as another.
  */
 #ifndef DATAPLANE_STAGING_H
 #define DATAPLANE_STAGING_H
@@ -31,9 +32,10 @@ enum staging_result {
 };
 
 struct staging *staging_new(unsigned n_ports); /* NULL: no memory */
-void staging_free(struct staging *staging);
+void staging_free(struct staging *staging);    /* NULL is fine */
+void staging_reset(struct staging *staging);   /* forgets the transaction that it is in */
 
-/* served: the state in force (a delta changes a copy of it), or NULL. */
+/* served: the state in force (a delta changes a copy of it), or NULL; the same one from BEGIN to COMMIT. */
 enum staging_result staging_record(struct staging *staging, const union abi_record *record, const struct wanted *served,
 				   struct abi_nak *nak);
 /* After STAGING_READY: the caller's now. */
@@ -41,7 +43,25 @@ struct wanted *staging_take(struct staging *staging);
 
 void wanted_free(struct wanted *wanted); /* NULL is fine */
 
-/* References, duplicates, complete slots. 0, or enum abi_nak_reason with text. */
+/* What is wrong with one VIP, SERVICE, POOL, BACKEND or NEXTHOP by itself, or NULL. */
+const char *staging_fault(const union abi_record *record, unsigned n_ports);
+/* References, duplicates, overlaps, complete slots. 0, or enum abi_nak_reason; text is set where there is more to say. */
 unsigned wanted_check(const struct wanted *wanted, const char **text);
+
+static inline bool
+staging_is_zero(const void *octets, size_t len)
+{
+	const uint8_t *octet = octets;
+
+	for (size_t i = 0; i < len; i++) {
+		if (octet[i] != 0)
+			return false;
+	}
+	return true;
+}
+
+/* Octets that a newer control plane might give a meaning to must not be passed over in silence. */
+#define STAGING_ZERO(field) staging_is_zero((field), sizeof(field))
+#define STAGING_RESERVED "reserved octets are not zero"
 
 #endif

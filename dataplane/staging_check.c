@@ -1,14 +1,108 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* A whole wanted state held against itself: what no single record can show. */
+/* A record held against its format, and a whole wanted state against itself: what no single record can show. */
+#include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "dataplane/staging.h"
 
+/* One record. Texts go into a NAK: at most 47 octets. */
+
+static bool
+addr_is_valid(const struct addr *a)
+{
+	size_t len = addr_len(a);
+
+	return len > 0 && STAGING_ZERO(a->zero) && staging_is_zero(a->octets + len, sizeof(a->octets) - len);
+}
+
+static const char *
+vip_fault(const struct abi_vip *r)
+{
+	struct prefix p = prefix_of(&r->addr, r->len);
+
+	if (r->index >= ABI_VIPS_MAX || r->key == 0 || r->refuse > 1)
+		return "VIP: index, key or refuse out of range";
+	if (!addr_is_valid(&r->addr) || r->len > addr_bits(&r->addr) || !addr_equal(&p.addr, &r->addr))
+		return "VIP: not a prefix";
+	return STAGING_ZERO(r->zero) && STAGING_ZERO(r->zero2) ? NULL : STAGING_RESERVED;
+}
+
+static const char *
+service_fault(const struct abi_service *r)
+{
+	if (r->index >= ABI_SERVICES_MAX || r->key == 0 || r->vip >= ABI_VIPS_MAX || r->pool >= ABI_POOLS_MAX)
+		return "service: index or key out of range";
+	if (r->port_first > r->port_last || (r->protocol == 0 && (r->port_first != 0 || r->port_last != UINT16_MAX)))
+		return "service: not a range of ports";
+	if (r->affinity > ABI_AFFINITY_NONE || r->hash_on > ABI_HASH_SOURCE)
+		return "service: affinity or hash out of range";
+	return STAGING_ZERO(r->zero) ? NULL : STAGING_RESERVED;
+}
+
+static const char *
+pool_fault(const struct abi_pool *r)
+{
+	if (r->index >= ABI_POOLS_MAX || r->key == 0)
+		return "pool: index or key out of range";
+	if (r->window_s < 1 || r->window_s > 3600 || r->idle_s < 1 || r->idle_s > 36000)
+		return "pool: window or idle time out of range";
+	return STAGING_ZERO(r->zero) ? NULL : STAGING_RESERVED;
+}
+
+static const char *
+backend_fault(const struct abi_backend *r)
+{
+	if (r->index >= ABI_BACKENDS_MAX || r->key == 0 || r->pool >= ABI_POOLS_MAX ||
+	    (r->nexthop >= ABI_NEXTHOPS_MAX && r->nexthop != ABI_NEXTHOP_NONE))
+		return "backend: index or key out of range";
+	if (r->encap > ABI_ENCAP_GRE || !addr_is_valid(&r->addr))
+		return "backend: address or encapsulation is invalid";
+	if (r->encap != ABI_ENCAP_L2 && (!addr_is_valid(&r->source) || r->source.family != r->addr.family))
+		return "backend: outer source doesn't fit its address";
+	if (r->dscp_mode > ABI_DSCP_FIXED || r->dscp > 63 || r->source_vary_bits > 16 || r->gue_checksum > 1 ||
+	    (r->encap == ABI_ENCAP_GUE && r->gue_port == 0))
+		return "backend: a tunnel's field is out of range";
+	return STAGING_ZERO(r->zero) ? NULL : STAGING_RESERVED;
+}
+
+static const char *
+nexthop_fault(const struct abi_nexthop *r, unsigned n_ports)
+{
+	if (r->index >= ABI_NEXTHOPS_MAX || r->port >= n_ports)
+		return "next hop: index or port out of range";
+	if (r->vlan > 4094 || r->mtu < 576 || r->mtu > 9216)
+		return "next hop: VLAN or MTU out of range";
+	return STAGING_ZERO(r->zero) ? NULL : STAGING_RESERVED;
+}
+
+const char *
+staging_fault(const union abi_record *record, unsigned n_ports)
+{
+	switch (record->type) {
+	case ABI_VIP:
+		return vip_fault(&record->vip);
+	case ABI_SERVICE:
+		return service_fault(&record->service);
+	case ABI_POOL:
+		return pool_fault(&record->pool);
+	case ABI_BACKEND:
+		return backend_fault(&record->backend);
+	default:
+		return nexthop_fault(&record->nexthop, n_ports);
+	}
+}
+
+/* The whole. */
+
+/* What must be there once only, as octets without padding. */
 struct key {
 	uint64_t value;
-	uint64_t more; /* tells apart what may share a value */
+	uint64_t scope; /* values may repeat in another one */
+	struct addr addr;
+	uint32_t more;
 };
+_Static_assert(sizeof(struct key) == 40, "struct key");
 
 static int
 key_compare(const void *a, const void *b)
@@ -16,7 +110,7 @@ key_compare(const void *a, const void *b)
 	return memcmp(a, b, sizeof(struct key));
 }
 
-/* Sorts and looks at neighbours. Out of memory counts as a duplicate would: the state isn't taken. */
+/* Sorts and looks at neighbours. */
 static bool
 has_duplicates(struct key *keys, unsigned n)
 {
@@ -28,106 +122,136 @@ has_duplicates(struct key *keys, unsigned n)
 	return false;
 }
 
-static unsigned
-check_keys(const struct wanted *w, struct key *keys)
-{
-	unsigned n = 0;
+enum { VIP_KEYS, VIP_PREFIXES, SERVICE_KEYS, POOL_KEYS, BACKEND_KEYS, BACKEND_TARGETS, UNIQUE_KINDS };
 
-	for (unsigned i = 0; i < ABI_SERVICES_MAX; i++) {
-		if (w->services[i].type)
-			keys[n++] = (struct key){w->services[i].service.key, 0};
+static struct key
+key_of(unsigned kind, const union abi_record *r)
+{
+	switch (kind) {
+	case VIP_KEYS:
+		return (struct key){.value = r->vip.key};
+	case VIP_PREFIXES:
+		return (struct key){.addr = r->vip.addr, .more = r->vip.len};
+	case SERVICE_KEYS:
+		return (struct key){.value = r->service.key};
+	case POOL_KEYS:
+		return (struct key){.value = r->pool.key};
+	case BACKEND_KEYS:
+		return (struct key){.value = r->backend.key, .scope = r->backend.pool};
+	default:
+		return (struct key){.scope = r->backend.pool,
+				    .addr = r->backend.addr,
+				    .more = (uint32_t)r->backend.encap << 16 |
+					    (r->backend.encap == ABI_ENCAP_GUE ? r->backend.gue_port : 0)};
 	}
-	if (has_duplicates(keys, n))
-		return ABI_NAK_DUPLICATE;
-	n = 0;
-	for (unsigned i = 0; i < ABI_POOLS_MAX; i++) {
-		if (w->pools[i].type)
-			keys[n++] = (struct key){w->pools[i].pool.key, 0};
-	}
-	if (has_duplicates(keys, n))
-		return ABI_NAK_DUPLICATE;
-	n = 0;
-	for (unsigned i = 0; i < ABI_BACKENDS_MAX; i++) {
-		if (w->backends[i].type)
-			keys[n++] = (struct key){w->backends[i].backend.key, w->backends[i].backend.pool};
-	}
-	return has_duplicates(keys, n) ? ABI_NAK_DUPLICATE : 0;
 }
 
 static unsigned
-check_prefixes(const struct wanted *w)
+check_unique(const struct wanted *w, struct key *keys, const char **text)
 {
-	for (unsigned i = 0; i < ABI_VIPS_MAX; i++) {
-		for (unsigned k = i + 1; w->vips[i].type && k < ABI_VIPS_MAX; k++) {
-			if (w->vips[k].type && w->vips[k].vip.len == w->vips[i].vip.len &&
-			    addr_equal(&w->vips[k].vip.addr, &w->vips[i].vip.addr))
-				return ABI_NAK_DUPLICATE;
+	const struct {
+		const union abi_record *records;
+		unsigned max;
+		const char *text;
+	} kinds[UNIQUE_KINDS] = {
+		[VIP_KEYS] = {w->vips, ABI_VIPS_MAX, "two VIPs have the same key"},
+		[VIP_PREFIXES] = {w->vips, ABI_VIPS_MAX, "two VIPs have the same prefix"},
+		[SERVICE_KEYS] = {w->services, ABI_SERVICES_MAX, "two services have the same key"},
+		[POOL_KEYS] = {w->pools, ABI_POOLS_MAX, "two pools have the same key"},
+		[BACKEND_KEYS] = {w->backends, ABI_BACKENDS_MAX, "two backends of a pool have the same key"},
+		[BACKEND_TARGETS] = {w->backends, ABI_BACKENDS_MAX, "two backends of a pool have the same address"},
+	};
+
+	for (unsigned kind = 0; kind < UNIQUE_KINDS; kind++) {
+		unsigned n = 0;
+
+		for (unsigned i = 0; i < kinds[kind].max; i++) {
+			if (kinds[kind].records[i].type)
+				keys[n++] = key_of(kind, &kinds[kind].records[i]);
+		}
+		if (has_duplicates(keys, n)) {
+			*text = kinds[kind].text;
+			return ABI_NAK_DUPLICATE;
 		}
 	}
 	return 0;
 }
 
-static unsigned
-check_services(const struct wanted *w, struct key *keys)
+/* Both could take a packet of the VIP, and neither is the narrower one: which of them gets it would be chance. */
+static bool
+collide(const struct abi_service *a, const struct abi_service *b)
 {
-	unsigned n = 0;
+	bool a_in_b = a->port_first >= b->port_first && a->port_last <= b->port_last;
+	bool b_in_a = b->port_first >= a->port_first && b->port_last <= a->port_last;
 
+	if (a->protocol != b->protocol && a->protocol != 0 && b->protocol != 0)
+		return false;
+	return a->port_first <= b->port_last && b->port_first <= a->port_last && a_in_b == b_in_a;
+}
+
+static unsigned
+check_services(const struct wanted *w, const char **text)
+{
+	uint16_t next[ABI_SERVICES_MAX], of_vip[ABI_VIPS_MAX]; /* lists of the services seen so far */
+
+	memset(of_vip, 0xff, sizeof(of_vip));
 	for (unsigned i = 0; i < ABI_SERVICES_MAX; i++) {
 		const struct abi_service *s = &w->services[i].service;
 
 		if (!w->services[i].type)
 			continue;
-		if (!w->vips[s->vip].type || !w->pools[s->pool].type)
+		if (!w->vips[s->vip].type || !w->pools[s->pool].type) {
+			*text = "a service's VIP or pool isn't there";
 			return ABI_NAK_REFERENCE;
-		keys[n++] = (struct key){(uint64_t)s->vip << 40 | (uint64_t)s->protocol << 32 |
-						 (uint64_t)s->port_first << 16 | s->port_last, 0};
+		}
+		for (unsigned k = of_vip[s->vip]; k != UINT16_MAX; k = next[k]) {
+			if (!collide(s, &w->services[k].service))
+				continue;
+			*text = "two services overlap";
+			return ABI_NAK_DUPLICATE;
+		}
+		next[i] = of_vip[s->vip];
+		of_vip[s->vip] = (uint16_t)i;
 	}
-	return has_duplicates(keys, n) ? ABI_NAK_DUPLICATE : 0;
+	return 0;
 }
 
 static unsigned
-check_backends(const struct wanted *w)
+check_backends(const struct wanted *w, const char **text)
 {
 	for (unsigned i = 0; i < ABI_BACKENDS_MAX; i++) {
 		const struct abi_backend *b = &w->backends[i].backend;
 
 		if (!w->backends[i].type)
 			continue;
-		if (!w->pools[b->pool].type || (b->nexthop != ABI_NEXTHOP_NONE && !w->nexthops[b->nexthop].type))
+		if (!w->pools[b->pool].type || (b->nexthop != ABI_NEXTHOP_NONE && !w->nexthops[b->nexthop].type)) {
+			*text = "a backend's pool or next hop isn't there";
 			return ABI_NAK_REFERENCE;
+		}
 	}
 	return 0;
 }
 
 static unsigned
-check_slots(const struct wanted *w, unsigned pool)
+check_slots(const struct wanted *w, unsigned pool, const char **text)
 {
 	const uint16_t *owners = w->owners[pool];
 
-	if (!w->pools[pool].type)
-		return owners ? ABI_NAK_REFERENCE : 0;
-	if (!owners)
-		return ABI_NAK_INCOMPLETE;
-	for (unsigned i = 0; i < ABI_SLOTS; i++) {
-		if (owners[i] == STAGING_UNSET)
-			return ABI_NAK_INCOMPLETE;
-		if (owners[i] != ABI_OWNER_NONE &&
-		    (!w->backends[owners[i]].type || w->backends[owners[i]].backend.pool != pool))
-			return ABI_NAK_REFERENCE;
+	if (!w->pools[pool].type && !owners)
+		return 0;
+	if (!w->pools[pool].type) {
+		*text = "slots of a pool that isn't there";
+		return ABI_NAK_REFERENCE;
 	}
-	return 0;
-}
-
-static unsigned
-check_pools(const struct wanted *w, const char **text)
-{
-	for (unsigned i = 0; i < ABI_POOLS_MAX; i++) {
-		unsigned reason = check_slots(w, i);
-
-		if (reason) {
-			*text = reason == ABI_NAK_INCOMPLETE ? "a pool's slots are not all there"
-							     : "a slot's owner is not of its pool";
-			return reason;
+	for (unsigned i = 0; i < ABI_SLOTS; i++) {
+		if (!owners || owners[i] == STAGING_UNSET) {
+			*text = "a pool's slots are not all there";
+			return ABI_NAK_INCOMPLETE;
+		}
+		if (owners[i] != ABI_OWNER_NONE &&
+		    (!w->backends[owners[i]].type || w->backends[owners[i]].backend.pool != pool)) {
+			*text = "a slot's owner is not of its pool";
+			return ABI_NAK_REFERENCE;
 		}
 	}
 	return 0;
@@ -137,19 +261,17 @@ unsigned
 wanted_check(const struct wanted *w, const char **text)
 {
 	struct key *keys = malloc(ABI_BACKENDS_MAX * sizeof(*keys));
-	unsigned reason = ABI_NAK_MEMORY;
+	unsigned reason;
 
 	if (!keys)
-		return reason;
-	reason = check_keys(w, keys);
-	if (!reason && (reason = check_prefixes(w)) != 0)
-		*text = "two VIPs have the same prefix";
-	if (!reason && (reason = check_services(w, keys)) == ABI_NAK_REFERENCE)
-		*text = "a service's VIP or pool isn't there";
-	if (!reason && (reason = check_backends(w)) != 0)
-		*text = "a backend's pool or next hop isn't there";
-	if (!reason)
-		reason = check_pools(w, text);
+		return ABI_NAK_MEMORY;
+	reason = check_unique(w, keys, text);
 	free(keys);
+	if (!reason)
+		reason = check_services(w, text);
+	if (!reason)
+		reason = check_backends(w, text);
+	for (unsigned i = 0; !reason && i < ABI_POOLS_MAX; i++)
+		reason = check_slots(w, i, text);
 	return reason;
 }

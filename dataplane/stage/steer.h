@@ -79,6 +79,13 @@ steer_count(struct steer *s, enum abi_worker_counter counter)
 	atomic_store_explicit(&s->counters[counter], value + 1, memory_order_relaxed);
 }
 
+/* Relaxed: the main lcore moves a slot's state on in place, and a word says all there is. */
+static inline slot_word
+steer_slot(const struct steer_service *service, uint64_t flow)
+{
+	return __atomic_load_n(&service->slots[flow >> 48], __ATOMIC_RELAXED);
+}
+
 static inline bool
 steer_wants(const struct packet *p)
 {
@@ -128,7 +135,7 @@ steer_prefetch_pass(struct steer *s, const struct steer_service *services, struc
 	for (unsigned i = 0; i < b->n; i++) {
 		struct packet *p = &b->packets[i];
 
-		if (steer_wants(p) && steer_looks_up(&services[p->service], services[p->service].slots[p->flow >> 48]))
+		if (steer_wants(p) && steer_looks_up(&services[p->service], steer_slot(&services[p->service], p->flow)))
 			flowtable_prefetch(s->flows, p->flow);
 	}
 }
@@ -170,7 +177,7 @@ static inline uint16_t
 steer_by_table(struct steer *s, const struct steer_service *service, const struct packet *p, uint32_t now_s,
 	       const uint8_t *alive)
 {
-	slot_word slot = service->slots[p->flow >> 48];
+	slot_word slot = steer_slot(service, p->flow);
 	bool opens = p->flags & PACKET_OPENS;
 	struct flowtable_entry entry;
 	uint16_t backend;
@@ -203,7 +210,7 @@ steer_decide_pass(struct steer *s, const struct steer_service *services, const u
 		if (!steer_wants(p))
 			continue;
 		service = &services[p->service];
-		slot = service->slots[p->flow >> 48];
+		slot = steer_slot(service, p->flow);
 		p->backend = steer_looks_up(service, slot) ? steer_by_table(s, service, p, b->now_s, alive)
 							   : slot_owner(slot);
 		if (slot_state(slot) == SLOT_MOVING && p->backend == slot_previous(slot) &&
