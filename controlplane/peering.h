@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The BGP sessions of the node on the event loop: owns them, listens for peers that connect first, and tells each the
- * same set of prefixes. One thread.
+ * The BGP sessions of the node on the event loop: owns them, and tells each the same set of prefixes. The node dials; it
+ * doesn't listen. One thread.
  */
 #ifndef CONTROLPLANE_PEERING_H
 #define CONTROLPLANE_PEERING_H
