@@ -140,25 +140,31 @@ burst_run(struct worker *w, uint64_t tsc)
 	w->burst.n = 0;
 }
 
-static unsigned
-queue_poll(struct worker *w, const struct worker_queue *queue, uint64_t tsc)
+void
+worker_burst(struct worker *w, struct rte_mbuf **mbufs, unsigned n, uint16_t port, uint64_t tsc)
 {
-	struct rte_mbuf *mbufs[RX_BURST];
 	uint64_t bytes = 0;
-	unsigned n = rte_eth_rx_burst(queue->ethdev, queue->queue, mbufs, RX_BURST);
 
-	if (n == 0) {
-		tx_add(&w->tx.block->counters[WORKER_EMPTY_POLLS], 1);
-		return 0;
-	}
 	for (unsigned i = 0; i < n; i++) {
 		bytes += mbufs[i]->pkt_len;
-		burst_put(&w->burst, mbufs[i], queue->port);
+		burst_put(&w->burst, mbufs[i], port);
 	}
 	tx_add(&w->tx.block->counters[WORKER_BURSTS], 1);
 	tx_add(&w->tx.block->counters[WORKER_RX_PACKETS], n);
 	tx_add(&w->tx.block->counters[WORKER_RX_BYTES], bytes);
 	burst_run(w, tsc);
+}
+
+static unsigned
+queue_poll(struct worker *w, const struct worker_queue *queue, uint64_t tsc)
+{
+	struct rte_mbuf *mbufs[RX_BURST];
+	unsigned n = rte_eth_rx_burst(queue->ethdev, queue->queue, mbufs, RX_BURST);
+
+	if (n == 0)
+		tx_add(&w->tx.block->counters[WORKER_EMPTY_POLLS], 1);
+	else
+		worker_burst(w, mbufs, n, queue->port, tsc);
 	return n;
 }
 

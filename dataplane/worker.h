@@ -64,6 +64,10 @@ void worker_free(struct worker *worker);
 /* rte_eal_remote_launch's function; runs until shared->stop. */
 int worker_run(void *worker);
 
+/* What a worker does with the packets of one poll: n <= BURST_MAX of them, received on port (our index) at tsc. They are
+ * sent, held or freed when it returns. */
+void worker_burst(struct worker *worker, struct rte_mbuf **mbufs, unsigned n, uint16_t port, uint64_t tsc);
+
 /* Seconds since the start: the clock of flow tables. */
 uint32_t worker_now_s(const struct worker_shared *shared, uint64_t tsc);
 

@@ -1,42 +1,95 @@
 #!/bin/sh
 # SPDX-License-Identifier: BSD-2-Clause
 # Measurements. Builds what it needs in build-bench/ (optimised), prints a table, and writes JSON when asked.
-#
-#   scripts/bench.sh allocate [--json FILE]
 set -eu
 
-usage() {
-	echo "usage: scripts/bench.sh allocate [--json FILE]"
-	echo "  allocate  evenness, needless moves and compile times of slot tables, stable and Maglev"
-}
-
+version=0.1.0
 root=$(cd "$(dirname "$0")/.." && pwd)
 build=$root/build-bench
+pages=/sys/kernel/mm/hugepages/hugepages-2048kB/nr_hugepages
+mib=768 # of huge pages, for mbufs and flow tables
+
+usage() {
+	cat <<-END
+	usage: scripts/bench.sh allocate [--json FILE]
+	       scripts/bench.sh pipeline [--json FILE] [--only KEY=VALUE,...] [--cpu N]
+	  allocate  evenness, needless moves and compile times of slot tables, stable and Maglev
+	  pipeline  ns a packet on one core, from mbufs in memory to mbufs ready to send; KEY is a column of the table
+	  --json FILE   the same as an array of objects
+	  --only ...    pipeline: only rows with these values
+	  --cpu N       pipeline: the CPU to run on (the last one)
+	  --version, --help
+	END
+}
+
+wrong() {
+	echo "bench.sh: $1" >&2
+	usage >&2
+	exit 2
+}
+
+# Asked of each benchmark: what its figures were taken on.
+machine() {
+	model=$(sed -n 's/^model name[[:space:]]*: //p' /proc/cpuinfo | head -n 1)
+	echo "${model:-$(uname -m)}, $(nproc) CPUs, $(uname -r)"
+}
+
+commit() {
+	git -C "$root" describe --always --dirty 2>/dev/null || echo unknown
+}
+
+# Huge pages as on a real node; what was not there before is given back at the end.
+reserve() {
+	[ -w $pages ] || return 0
+	before=$(cat $pages)
+	free=$(sed -n 's/^HugePages_Free:[[:space:]]*//p' /proc/meminfo)
+	[ $((free * 2)) -lt $mib ] || return 0
+	trap 'echo $before >$pages' EXIT
+	trap 'exit 130' INT TERM
+	"$root/scripts/hugepages" --mount none $((before * 2 + mib)) >&2 || true
+}
+
+has_hugepages() {
+	free=$(sed -n 's/^HugePages_Free:[[:space:]]*//p' /proc/meminfo)
+	[ $((${free:-0} * 2)) -ge $mib ]
+}
+
 case ${1:-} in
-allocate)
+allocate | pipeline)
 	bench=$1
 	shift
 	;;
--h | --help)
-	usage
-	exit 0
-	;;
-*)
-	usage >&2
-	exit 2
-	;;
+--help) usage; exit 0 ;;
+--version) echo "bench.sh $version"; exit 0 ;;
+*) wrong "${1:-nothing}: no such benchmark" ;;
 esac
 
-case $#:${1:-} in
-0:) ;;
-2:--json) ;;
-*)
-	usage >&2
-	exit 2
-	;;
-esac
+cpu=$(($(nproc) - 1))
+json=
+only=
+while [ $# -gt 0 ]; do
+	[ $# -gt 1 ] || wrong "$1: unknown option, or its value is missing"
+	case $bench:$1 in
+	*:--json) json=$2 ;;
+	pipeline:--only) only=$2 ;;
+	pipeline:--cpu) cpu=$2 ;;
+	*) wrong "$1: unknown option" ;;
+	esac
+	shift 2
+done
 
 [ -d "$build" ] || meson setup --buildtype=release -Db_ndebug=false "$build" "$root" >&2
 ninja -C "$build" "tests/bench/bench-$bench" >&2
-commit=$(git -C "$root" describe --always --dirty 2>&1) || commit=unknown
-"$build/tests/bench/bench-$bench" --commit "$commit" "$@"
+set -- --machine "$(machine)" --commit "$(commit)" ${json:+--json "$json"}
+case $bench in
+allocate) "$build/tests/bench/bench-allocate" "$@" ;;
+pipeline)
+	reserve
+	if has_hugepages; then
+		set -- "$@" --huge
+	else
+		echo "bench.sh: no huge pages to be had: the figures will be worse than a node's" >&2
+	fi
+	taskset -c "$cpu" "$build/tests/bench/bench-pipeline" "$@" ${only:+--only "$only"}
+	;;
+esac

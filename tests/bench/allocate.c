@@ -4,12 +4,11 @@
  * slots-for-weight over the mean; the share of slots that move though neither their old nor their new owner had to
  * (one member goes, and they weren't its own); the time of a whole compile, and of one after a change of one weight.
  *
- *   bench-allocate [--json FILE] [--commit ID]
+ *   bench-allocate [--json FILE] [--machine TEXT] [--commit ID]
  */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/utsname.h>
 
 #include "base/clock.h"
 #include "controlplane/allocate.h"
@@ -161,24 +160,25 @@ bench_one(enum model_hash hash, unsigned n, bool weighted, struct result *result
 	return err ? err : time_compile(&model, usable, drained, result);
 }
 
-static void
-json_write(FILE *file, const struct result *results, unsigned n, const char *commit)
-{
-	struct utsname name;
+/* What the figures were taken on. */
+struct origin {
+	const char *machine;
+	const char *commit;
+};
 
-	if (uname(&name) != 0)
-		strcpy(name.machine, "unknown");
-	fprintf(file, "[\n  {\"machine\": \"%s\", \"compiler\": \"%s\", \"commit\": \"%s\"}", name.machine, __VERSION__,
-		commit);
+static void
+json_write(FILE *file, const struct result *results, unsigned n, const struct origin *origin)
+{
 	for (unsigned i = 0; i < n; i++) {
 		const struct result *r = &results[i];
 
 		fprintf(file,
-			",\n  {\"bench\": \"allocate\", \"hash\": \"%s\", \"backends\": %u, \"weighted\": %s, "
+			"%s\n  {\"bench\": \"allocate\", \"hash\": \"%s\", \"backends\": %u, \"weighted\": %s, "
 			"\"max_over_mean\": %.5f, \"needless_percent\": %.4f, \"compile_ms\": %.2f, "
-			"\"reweight_ms\": %.2f}",
-			r->hash, r->backends, r->weighted ? "true" : "false", r->max_over_mean, r->needless_percent,
-			r->compile_ms, r->reweight_ms);
+			"\"reweight_ms\": %.2f, \"machine\": \"%s\", \"compiler\": \"%s\", \"commit\": \"%s\"}",
+			i == 0 ? "[" : ",", r->hash, r->backends, r->weighted ? "true" : "false", r->max_over_mean,
+			r->needless_percent, r->compile_ms, r->reweight_ms, origin->machine, __VERSION__,
+			origin->commit);
 	}
 	fprintf(file, "\n]\n");
 }
@@ -200,7 +200,8 @@ int
 main(int argc, char **argv)
 {
 	struct result results[2 * 2 * ARRAY_LEN(sizes)];
-	const char *path = NULL, *commit = "unknown";
+	struct origin origin = {"unknown", "unknown"};
+	const char *path = NULL;
 	unsigned n = 0;
 	FILE *file;
 
@@ -208,7 +209,9 @@ main(int argc, char **argv)
 		if (strcmp(argv[i], "--json") == 0)
 			path = argv[i + 1];
 		else if (strcmp(argv[i], "--commit") == 0)
-			commit = argv[i + 1];
+			origin.commit = argv[i + 1];
+		else if (strcmp(argv[i], "--machine") == 0)
+			origin.machine = argv[i + 1];
 	}
 	for (unsigned i = 0; i < ARRAY_LEN(results); i++, n++) {
 		enum model_hash hash = i < ARRAY_LEN(results) / 2 ? MODEL_HASH_STABLE : MODEL_HASH_MAGLEV;
@@ -226,6 +229,6 @@ main(int argc, char **argv)
 		perror(path);
 		return 1;
 	}
-	json_write(file, results, n, commit);
+	json_write(file, results, n, &origin);
 	return fclose(file) == 0 ? 0 : 1;
 }

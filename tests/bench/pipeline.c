@@ -1,0 +1,451 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Nanoseconds a packet on one core, from mbufs in memory to mbufs ready to send: worker_burst() of the dataplane, with
+ * tables that were published and a driver that takes all and does nothing. Rounds of packets are filled in outside of
+ * the timed part, from flows drawn at random; each run is the median of its rounds, each row the median of its runs. The
+ * baseline, measured in turn with it, reads each packet's header and writes one MAC.
+ *
+ *   bench-pipeline [--json FILE] [--only KEY=VALUE,...] [--machine TEXT] [--commit ID] [--huge]
+ */
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <rte_cycles.h>
+#include <rte_eal.h>
+#include <rte_errno.h>
+#include <rte_ether.h>
+#include <rte_mbuf.h>
+
+#include "traffic.h"
+#include "world.h"
+
+enum { ROUND = 512, ROUNDS = 400, RUNS = 9, FLOWS_MAX = 10000000 };
+
+enum slots { STABLE, MOVING };
+enum cache { WARM, COLD };
+
+/* A case; zero means the default that row_fill gives. */
+struct row {
+	unsigned family;
+	const char *encap;
+	enum traffic_kind kind;
+	unsigned flows;
+	unsigned burst;
+	enum slots slots;
+	enum abi_affinity affinity;
+	unsigned services;
+	unsigned backends;
+	unsigned frame;
+	enum cache cache;
+	/* results */
+	double ns, ns_min, ns_max, baseline_ns;
+};
+
+static const char *const kinds[] = {"tcp", "udp", "quic", "syn-flood", "ack-flood", "udp-flood"};
+static const char *const slot_names[] = {"stable", "moving"};
+static const char *const affinities[] = {"flow", "tracked", "none"};
+static const char *const caches[] = {"warm", "cold"};
+
+static struct row rows[] = {
+	/* any number of flows costs the same */
+	{.flows = 1},
+	{.flows = 1000},
+	{.flows = 100000},
+	{.flows = 1000000},
+	{.flows = FLOWS_MAX},
+	{.burst = 64},
+	{.burst = 256},
+	{.kind = TRAFFIC_UDP},
+	{.kind = TRAFFIC_QUIC},
+	{.cache = COLD},
+	{.cache = COLD, .burst = 256},
+	{.family = 6, .flows = 1},
+	{.family = 6},
+	{.family = 6, .flows = FLOWS_MAX},
+	/* what is put around a packet, and how long it is */
+	{.encap = "l2"},
+	{.encap = "gre"},
+	{.encap = "gue"},
+	{.encap = "gue-checksum"},
+	{.encap = "gue-checksum", .frame = 512},
+	{.encap = "gue-checksum", .frame = 1500},
+	{.family = 6, .encap = "gre"},
+	{.family = 6, .encap = "gue-checksum"},
+	{.frame = 256},
+	{.frame = 512},
+	{.frame = 1500},
+	/* the flow table */
+	{.slots = MOVING, .flows = 1000},
+	{.slots = MOVING, .flows = 100000},
+	{.slots = MOVING},
+	{.slots = MOVING, .flows = FLOWS_MAX},
+	{.affinity = ABI_AFFINITY_TRACKED, .flows = 1000},
+	{.affinity = ABI_AFFINITY_TRACKED},
+	{.affinity = ABI_AFFINITY_TRACKED, .flows = FLOWS_MAX},
+	/* new flows only */
+	{.kind = TRAFFIC_SYN_FLOOD},
+	{.kind = TRAFFIC_ACK_FLOOD},
+	{.kind = TRAFFIC_UDP_FLOOD},
+	{.kind = TRAFFIC_SYN_FLOOD, .slots = MOVING},
+	{.kind = TRAFFIC_SYN_FLOOD, .family = 6},
+	/* tables' sizes */
+	{.backends = 1000},
+	{.services = 10},
+	{.services = 100},
+	{.services = 1000, .backends = 1000},
+	{.services = 1000, .backends = 1000, .family = 6},
+};
+
+static void
+row_fill(struct row *r)
+{
+	r->family = r->family ? r->family : 4;
+	r->encap = r->encap ? r->encap : "ipip";
+	r->flows = r->flows ? r->flows : 1000000;
+	r->burst = r->burst ? r->burst : 32;
+	r->services = r->services ? r->services : 1;
+	r->backends = r->backends ? r->backends : 100;
+	r->frame = r->frame ? r->frame : r->family == 4 ? 64 : 78;
+}
+
+/* What a column of the row says, as text. False: there is no such column. */
+static bool
+row_field(const struct row *r, const char *key, char *out, size_t size)
+{
+	const struct {
+		const char *key, *text;
+		unsigned number;
+	} fields[] = {
+		{"family", NULL, r->family},	     {"encap", r->encap, 0},
+		{"kind", kinds[r->kind], 0},	     {"flows", NULL, r->flows},
+		{"burst", NULL, r->burst},	     {"slots", slot_names[r->slots], 0},
+		{"affinity", affinities[r->affinity], 0}, {"services", NULL, r->services},
+		{"backends", NULL, r->backends},     {"frame", NULL, r->frame},
+		{"cache", caches[r->cache], 0},
+	};
+
+	for (unsigned i = 0; i < ARRAY_LEN(fields); i++) {
+		if (strcmp(fields[i].key, key) != 0)
+			continue;
+		if (fields[i].text)
+			snprintf(out, size, "%s", fields[i].text);
+		else
+			snprintf(out, size, "%u", fields[i].number);
+		return true;
+	}
+	return false;
+}
+
+/* only: KEY=VALUE,... or NULL. Exits on what it can't read. */
+static bool
+row_is_wanted(const struct row *r, const char *only)
+{
+	char list[256], value[32], *rest = list;
+
+	if (!only)
+		return true;
+	snprintf(list, sizeof(list), "%s", only);
+	for (char *pair = strsep(&rest, ","); pair; pair = strsep(&rest, ",")) {
+		const char *key = strsep(&pair, "=");
+
+		if (!pair || !row_field(r, key, value, sizeof(value))) {
+			fprintf(stderr, "bench-pipeline: --only %s: no column of the table with a value; say KEY=VALUE\n", key);
+			exit(2);
+		}
+		if (strcmp(value, pair) != 0)
+			return false;
+	}
+	return true;
+}
+
+static struct world *
+row_world(const struct row *r)
+{
+	static const struct {
+		const char *name;
+		enum abi_encap encap;
+		bool has_checksum;
+	} encaps[] = {{"l2", ABI_ENCAP_L2, false},
+		      {"ipip", ABI_ENCAP_IPIP, false},
+		      {"gre", ABI_ENCAP_GRE, false},
+		      {"gue", ABI_ENCAP_GUE, false},
+		      {"gue-checksum", ABI_ENCAP_GUE, true}};
+	struct world_spec spec = {
+		.is_v6 = r->family == 6,
+		.is_udp = traffic_is_udp(r->kind),
+		.affinity = r->affinity,
+		.port = traffic_port(r->kind),
+		.services = r->services,
+		.backends = r->backends,
+		.flows = r->flows,
+	};
+
+	for (unsigned i = 0; i < ARRAY_LEN(encaps); i++) {
+		if (strcmp(encaps[i].name, r->encap) == 0) {
+			spec.encap = encaps[i].encap;
+			spec.has_checksum = encaps[i].has_checksum;
+		}
+	}
+	return world_new(&spec);
+}
+
+static void
+round_run(struct world *world, struct rte_mbuf **mbufs, unsigned burst)
+{
+	for (unsigned i = 0; i < ROUND; i += burst)
+		worker_burst(world->worker, mbufs + i, burst, 0, rte_rdtsc());
+}
+
+static __rte_noinline uint64_t
+baseline_run(struct rte_mbuf **mbufs)
+{
+	static const uint8_t mac[RTE_ETHER_ADDR_LEN] = {2, 0, 0, 0, 0, 9};
+	uint64_t sum = 0;
+
+	for (unsigned i = 0; i < ROUND; i++) {
+		uint8_t *frame = rte_pktmbuf_mtod(mbufs[i], uint8_t *);
+
+		sum += frame[23];
+		memcpy(frame, mac, sizeof(mac));
+	}
+	return sum;
+}
+
+/* The lines that a NIC writes a packet and its descriptor's mbuf to, out of every cache. */
+static void
+chill(struct rte_mbuf **mbufs)
+{
+#ifdef __x86_64__
+	for (unsigned i = 0; i < ROUND; i++) {
+		const char *frame = rte_pktmbuf_mtod(mbufs[i], const char *);
+
+		for (int line = -64; line < 128; line += 64)
+			__builtin_ia32_clflush(frame + line);
+		__builtin_ia32_clflush(mbufs[i]);
+		__builtin_ia32_clflush((const char *)mbufs[i] + 64);
+	}
+	__builtin_ia32_mfence();
+#else
+	(void)mbufs;
+#endif
+}
+
+static void
+round_fill(struct traffic *traffic, struct rte_mbuf **mbufs, enum cache cache)
+{
+	for (unsigned i = 0; i < ROUND; i++)
+		traffic_fill(traffic, mbufs[i], traffic_draw(traffic), false);
+	if (cache == COLD)
+		chill(mbufs);
+}
+
+/* Every flow once, so that the flow table knows it: half of them by their opening packet, half in the middle. */
+static void
+flows_open(struct world *world, struct traffic *traffic, struct rte_mbuf **mbufs)
+{
+	for (uint64_t first = 0; first < traffic->spec.flows; first += ROUND) {
+		for (unsigned i = 0; i < ROUND; i++)
+			traffic_fill(traffic, mbufs[i], (first + i) % traffic->spec.flows, i % 2);
+		round_run(world, mbufs, 32);
+	}
+}
+
+static int
+double_compare(const void *a, const void *b)
+{
+	double x = *(const double *)a, y = *(const double *)b;
+
+	return (x > y) - (x < y);
+}
+
+static double
+median(double *values, unsigned n)
+{
+	qsort(values, n, sizeof(*values), double_compare);
+	return values[n / 2];
+}
+
+static double
+ns_each(uint64_t cycles)
+{
+	return (double)cycles * 1e9 / (double)rte_get_tsc_hz() / ROUND;
+}
+
+static void
+run_measure(const struct row *r, struct world *world, struct traffic *traffic, struct rte_mbuf **mbufs, double *ns,
+	    double *baseline_ns)
+{
+	static double rounds[ROUNDS], baselines[ROUNDS];
+	static volatile uint64_t sink __rte_unused;
+
+	for (unsigned i = 0; i < ROUNDS; i++) {
+		uint64_t start;
+
+		round_fill(traffic, mbufs, r->cache);
+		start = rte_rdtsc_precise();
+		round_run(world, mbufs, r->burst);
+		rounds[i] = ns_each(rte_rdtsc_precise() - start);
+		round_fill(traffic, mbufs, r->cache);
+		start = rte_rdtsc_precise();
+		sink = baseline_run(mbufs);
+		baselines[i] = ns_each(rte_rdtsc_precise() - start);
+	}
+	*ns = median(rounds, ROUNDS);
+	*baseline_ns = median(baselines, ROUNDS);
+}
+
+static void
+row_measure(struct row *r, struct rte_mbuf **mbufs)
+{
+	struct traffic_spec spec = {.kind = r->kind,
+				    .is_v6 = r->family == 6,
+				    .flows = r->flows,
+				    .services = r->services,
+				    .frame = (uint16_t)r->frame};
+	double ns[RUNS], baseline_ns[RUNS];
+	struct world *world = row_world(r);
+	struct traffic traffic;
+	uint64_t before;
+
+	traffic_init(&traffic, &spec);
+	if (r->slots == MOVING)
+		world_move(world);
+	if ((r->slots == MOVING || r->affinity == ABI_AFFINITY_TRACKED) && r->kind <= TRAFFIC_QUIC)
+		flows_open(world, &traffic, mbufs);
+	before = world_verdict(world, VERDICT_FORWARDED);
+	for (unsigned i = 0; i < RUNS; i++)
+		run_measure(r, world, &traffic, mbufs, &ns[i], &baseline_ns[i]);
+	if (world_verdict(world, VERDICT_FORWARDED) - before != (uint64_t)RUNS * ROUNDS * ROUND) {
+		fprintf(stderr, "bench-pipeline: not every packet was forwarded\n");
+		exit(1);
+	}
+	r->ns = median(ns, RUNS);
+	r->ns_min = ns[0];
+	r->ns_max = ns[RUNS - 1];
+	r->baseline_ns = median(baseline_ns, RUNS);
+	world_free(world);
+}
+
+static void
+head_print(void)
+{
+	printf("%6s %-12s %-9s %8s %5s %-6s %-8s %8s %8s %5s %-5s %7s %15s %8s %6s\n", "family", "encap", "kind", "flows",
+	       "burst", "slots", "affinity", "services", "backends", "frame", "cache", "ns", "min .. max", "baseline",
+	       "ratio");
+}
+
+static void
+row_print(const struct row *r)
+{
+	printf("%6u %-12s %-9s %8u %5u %-6s %-8s %8u %8u %5u %-5s %7.2f %6.2f .. %5.2f %8.2f %6.1f\n", r->family, r->encap,
+	       kinds[r->kind], r->flows, r->burst, slot_names[r->slots], affinities[r->affinity], r->services,
+	       r->backends, r->frame, caches[r->cache], r->ns, r->ns_min, r->ns_max, r->baseline_ns,
+	       r->ns / r->baseline_ns);
+	fflush(stdout);
+}
+
+static void
+row_json(FILE *file, const struct row *r)
+{
+	fprintf(file,
+		",\n  {\"bench\": \"pipeline\", \"family\": %u, \"encap\": \"%s\", \"kind\": \"%s\", \"flows\": %u, "
+		"\"burst\": %u, \"slots\": \"%s\", \"affinity\": \"%s\", \"services\": %u, \"backends\": %u, "
+		"\"frame\": %u, \"cache\": \"%s\", \"ns\": %.3f, \"ns_min\": %.3f, \"ns_max\": %.3f, "
+		"\"baseline_ns\": %.3f}",
+		r->family, r->encap, kinds[r->kind], r->flows, r->burst, slot_names[r->slots], affinities[r->affinity],
+		r->services, r->backends, r->frame, caches[r->cache], r->ns, r->ns_min, r->ns_max, r->baseline_ns);
+}
+
+struct arguments {
+	const char *json;
+	const char *only;
+	const char *machine;
+	const char *commit;
+	bool huge;
+};
+
+static void
+arguments_read(struct arguments *o, int argc, char **argv)
+{
+	static const struct option longs[] = {{"json", required_argument, NULL, 'j'},
+					      {"only", required_argument, NULL, 'o'},
+					      {"machine", required_argument, NULL, 'm'},
+					      {"commit", required_argument, NULL, 'c'},
+					      {"huge", no_argument, NULL, 'h'},
+					      {0}};
+	int option;
+
+	*o = (struct arguments){.machine = "unknown", .commit = "unknown"};
+	while ((option = getopt_long(argc, argv, "", longs, NULL)) != -1) {
+		switch (option) {
+		case 'j': o->json = optarg; break;
+		case 'o': o->only = optarg; break;
+		case 'm': o->machine = optarg; break;
+		case 'c': o->commit = optarg; break;
+		case 'h': o->huge = true; break;
+		default: exit(2);
+		}
+	}
+}
+
+/* One lcore, with plain memory where there are no huge pages. */
+static void
+eal_start(bool huge)
+{
+	char *with[] = {"bench-pipeline", "--no-pci", "--no-telemetry", "--log-level=error", "--in-memory"};
+	char *without[] = {"bench-pipeline", "--no-pci", "--no-telemetry", "--log-level=error", "--no-huge",
+			   "--no-shconf",    "-m",	 "512"};
+	int err = huge ? rte_eal_init(ARRAY_LEN(with), with) : rte_eal_init(ARRAY_LEN(without), without);
+
+	if (err < 0) {
+		fprintf(stderr, "bench-pipeline: EAL doesn't start: %s\n", rte_strerror(rte_errno));
+		exit(1);
+	}
+}
+
+int
+main(int argc, char **argv)
+{
+	struct rte_mbuf *mbufs[ROUND];
+	struct rte_mempool *pool;
+	struct arguments arguments;
+	FILE *file = NULL;
+	unsigned n = 0;
+
+	arguments_read(&arguments, argc, argv);
+	for (unsigned i = 0; i < ARRAY_LEN(rows); i++) {
+		row_fill(&rows[i]);
+		if (row_is_wanted(&rows[i], arguments.only))
+			rows[n++] = rows[i];
+	}
+	if (n == 0) {
+		fprintf(stderr, "bench-pipeline: --only %s: no row is so\n", arguments.only);
+		return 2;
+	}
+	eal_start(arguments.huge);
+	pool = rte_pktmbuf_pool_create("bench", 8191, 256, 0, RTE_MBUF_DEFAULT_BUF_SIZE, SOCKET_ID_ANY);
+	if (!pool || rte_pktmbuf_alloc_bulk(pool, mbufs, ROUND) != 0) {
+		fprintf(stderr, "bench-pipeline: no memory for mbufs\n");
+		return 1;
+	}
+	if (arguments.json && !(file = fopen(arguments.json, "w"))) {
+		perror(arguments.json);
+		return 1;
+	}
+	if (file)
+		fprintf(file, "[\n  {\"machine\": \"%s\", \"compiler\": \"%s\", \"commit\": \"%s\", \"hugepages\": %s}",
+			arguments.machine, __VERSION__, arguments.commit, arguments.huge ? "true" : "false");
+	head_print();
+	for (unsigned i = 0; i < n; i++) {
+		row_measure(&rows[i], mbufs);
+		row_print(&rows[i]);
+		if (file)
+			row_json(file, &rows[i]);
+	}
+	if (!file)
+		return 0;
+	fprintf(file, "\n]\n");
+	return fclose(file) == 0 ? 0 : 1;
+}

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What a benchmark of the packet path runs in: one worker of the dataplane's own with tables that went through staging
+ * and publication, and a transmit queue that takes every packet and leaves it where it is. EAL is initialised before.
+ */
+#ifndef BENCH_WORLD_H
+#define BENCH_WORLD_H
+
+#include "dataplane/tables.h"
+#include "dataplane/worker.h"
+
+enum { WORLD_TCP_PORT = 443, WORLD_UDP_PORT = 53, WORLD_SERVICES_EACH = 10 /* of a pool */ };
+
+struct world_spec {
+	bool is_v6; /* VIPs; the outer family of tunnels too */
+	bool is_udp;
+	bool has_checksum; /* GUE */
+	enum abi_encap encap;
+	enum abi_affinity affinity;
+	uint16_t port; /* of the services */
+	unsigned services; /* each has its own VIP */
+	unsigned backends;
+	unsigned flows; /* that the flow table has room for */
+};
+
+struct world {
+	struct world_spec spec;
+	struct worker *worker;
+	struct worker_shared shared;
+	struct ports ports;
+	struct region_counters counters;
+	struct flowtable *flows;
+	struct tables *tables;
+	struct staging *staging;
+	uint64_t generation;
+};
+
+/* Exits with a message where memory is missing: a benchmark has nothing better to do. */
+struct world *world_new(const struct world_spec *spec);
+void world_free(struct world *world);
+
+/* A new generation in which every slot has another owner: all of them move. */
+void world_move(struct world *world);
+
+/* The VIP of a service, 4 or 16 octets in wire order. */
+struct addr world_vip(bool is_v6, unsigned service);
+
+uint64_t world_verdict(const struct world *world, enum abi_verdict verdict);
+
+#endif
