@@ -3,7 +3,7 @@
  * The packet vector: what the stages of the pipeline pass along. A stage reads what earlier stages found and writes what
  * it finds; a packet is settled by a verdict, and later stages leave settled packets alone. Owned by one worker.
  *
- * Offsets count from rte_pktmbuf_mtod(mbuf, ...). Headers up to and including the L4 header (of the quotation, for an
+ * Offsets count from `frame`. Headers up to and including the L4 header (of the quotation, for an
  * ICMP error) are contiguous in the first segment: parse sees to it.
  */
 #ifndef DATAPLANE_PACKET_H
@@ -16,6 +16,7 @@
 
 enum {
 	BURST_MAX = 256,
+	BURST_AHEAD = 4, /* packets that a loop's fetches are ahead of its work */
 	SERVICE_NONE = 0xffff,
 	BACKEND_NONE = ABI_OWNER_NONE,
 };
@@ -34,47 +35,65 @@ enum packet_flag {
 /* What the icmp stage owes the sender of an open packet. */
 enum packet_need { NEED_NONE = 0, NEED_TOO_BIG };
 
-/* 48 octets. "Source" is the client's side of the flow even in an ICMP error, where it comes from the quotation. */
+/* One cache line. "Source" is the client's side of the flow even in an ICMP error, where it comes from the quotation.
+ * What is the same for most packets is side by side: it is written in one. */
 struct packet {
 	struct rte_mbuf *mbuf;
-	uint64_t flow;	     /* flow hash; steer writes it */
-	uint16_t src_port;   /* host order */
-	uint16_t dst_port;   /* host order */
-	uint16_t l3_at;	     /* offset of the IP header */
-	uint16_t l4_at;	     /* offset of the L4 header */
-	uint16_t src_at;     /* offset of the flow's client address, 4 or 16 octets */
-	uint16_t dst_at;     /* offset of the flow's VIP address */
-	uint16_t ip_len;     /* octets of the IP packet, as its header says and the frame holds */
+	uint8_t *frame;	       /* its first octet; kept in step with the mbuf until encap is done with it */
+	uint64_t flow;	       /* flow hash; steer writes it */
+	const uint32_t *slot;  /* of the flow; steer writes it */
+	uint16_t l3_at;	       /* offset of the IP header */
+	uint16_t l4_at;	       /* offset of the L4 header */
+	uint16_t src_at;       /* offset of the flow's client address, 4 or 16 octets */
+	uint16_t dst_at;       /* offset of the flow's VIP address */
+	uint16_t identification_at; /* fragments: offset of the datagram's identification, 2 octets in IPv4, 4 in IPv6 */
 	union {
 		uint16_t fragment_at; /* octets of payload before this fragment; up to steer */
 		uint16_t mtu; /* with NEED_TOO_BIG: the largest IP packet that fits; encap writes it */
 	};
-	uint16_t identification_at; /* fragments: offset of the datagram's identification, 2 octets in IPv4, 4 in IPv6 */
-	uint16_t service;    /* index in the snapshot; classify writes it */
-	uint16_t backend;    /* index in the snapshot; steer writes it */
-	uint16_t tx_port;    /* encap writes it; answers go out by rx_port */
+	uint16_t backend;  /* index in the snapshot; steer writes it. Not NONE: open up to encap */
+	uint16_t tx_port;  /* encap writes it; answers go out by rx_port */
+	uint8_t verdict;   /* enum abi_verdict */
+	uint8_t error;	   /* enum abi_verdict: what parse found wrong; the verdict if the packet is for a VIP, else
+			    * the kernel gets the packet as it came */
+	uint8_t need;	   /* enum packet_need; encap writes it */
+	uint8_t vip;	   /* classify: 1: the destination is a VIP, service or not; 2: it refuses what no service takes */
+	uint16_t service;  /* index in the snapshot; classify writes it. Not NONE: open up to steer */
 	uint16_t rx_port;
-	uint8_t protocol;    /* of the flow: IPPROTO_* (in an ICMP error: the quoted one) */
-	uint8_t flags;	     /* enum packet_flag */
-	uint8_t verdict;     /* enum abi_verdict */
-	uint8_t vip;	     /* classify: 1: the destination is a VIP, service or not; 2: it refuses what no service takes */
-	uint8_t error;	     /* enum abi_verdict: what parse found wrong; the verdict if the packet is for a VIP, else
-			      * the kernel gets the packet as it came */
-	uint8_t need;	     /* enum packet_need; encap writes it */
-};
-_Static_assert(sizeof(struct packet) == 48, "struct packet");
+	uint16_t src_port; /* host order */
+	uint16_t dst_port; /* host order */
+	uint16_t ip_len;   /* octets of the IP packet, as its header says and the frame holds */
+	uint8_t protocol;  /* of the flow: IPPROTO_* (in an ICMP error: the quoted one) */
+	uint8_t flags;	   /* enum packet_flag */
+} __rte_aligned(64);
+_Static_assert(sizeof(struct packet) == 64, "struct packet");
 
 struct burst {
 	uint64_t now_tsc; /* read once for the burst */
 	uint32_t now_s;	  /* seconds since the dataplane's start; a flow table entry keeps the low 16 bits */
 	uint16_t n;
-	struct packet packets[BURST_MAX];
+	bool has_fragments; /* some packet is PACKET_FRAGMENT */
+	bool has_open;	    /* encap left some packet open: icmp's */
+	struct packet packets[BURST_MAX + BURST_AHEAD]; /* what lies beyond n is only looked at to fetch something */
 };
 
 static inline uint8_t *
 packet_at(const struct packet *p, uint16_t offset)
 {
-	return rte_pktmbuf_mtod_offset(p->mbuf, uint8_t *, offset);
+	return p->frame + offset;
+}
+
+/* Before parse. */
+static inline void
+packet_init(struct packet *p, struct rte_mbuf *mbuf, uint16_t rx_port)
+{
+	*p = (struct packet){
+		.mbuf = mbuf,
+		.frame = rte_pktmbuf_mtod(mbuf, uint8_t *),
+		.rx_port = rx_port,
+		.service = SERVICE_NONE,
+		.backend = BACKEND_NONE,
+	};
 }
 
 static inline bool

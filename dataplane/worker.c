@@ -113,31 +113,16 @@ worker_free(struct worker *w)
 }
 
 static void
-burst_put(struct burst *b, struct rte_mbuf *mbuf, uint16_t port)
-{
-	struct packet *p = &b->packets[b->n++];
-
-	memset(p, 0, sizeof(*p));
-	/* The port by our index: a fragment that is held comes back with nothing but its mbuf. */
-	mbuf->port = port;
-	p->mbuf = mbuf;
-	p->rx_port = port;
-}
-
-static void
-burst_run(struct worker *w, uint64_t tsc)
+burst_run(struct worker *w, struct rte_mbuf **mbufs, unsigned n, uint16_t port, uint64_t tsc)
 {
 	const struct snapshot *tables;
 
-	if (w->burst.n == 0)
-		return;
 	w->burst.now_tsc = tsc;
 	w->burst.now_s = worker_now_s(w->shared, tsc);
 	/* Acquire pairs with the release of tables_publish. */
 	tables = atomic_load_explicit(w->shared->current, memory_order_acquire);
-	pipeline_run(w, tables);
+	pipeline_run(w, tables, mbufs, n, port);
 	atomic_store_explicit(&w->tx.block->generation, tables->generation, memory_order_relaxed);
-	w->burst.n = 0;
 }
 
 void
@@ -145,14 +130,12 @@ worker_burst(struct worker *w, struct rte_mbuf **mbufs, unsigned n, uint16_t por
 {
 	uint64_t bytes = 0;
 
-	for (unsigned i = 0; i < n; i++) {
+	for (unsigned i = 0; i < n; i++)
 		bytes += mbufs[i]->pkt_len;
-		burst_put(&w->burst, mbufs[i], port);
-	}
 	tx_add(&w->tx.block->counters[WORKER_BURSTS], 1);
 	tx_add(&w->tx.block->counters[WORKER_RX_PACKETS], n);
 	tx_add(&w->tx.block->counters[WORKER_RX_BYTES], bytes);
-	burst_run(w, tsc);
+	burst_run(w, mbufs, n, port, tsc);
 }
 
 static unsigned
@@ -176,8 +159,7 @@ fragments_poll(struct worker *w, uint64_t tsc)
 	unsigned n = fragment_release(w->fragments, mbufs, BURST_MAX);
 
 	for (unsigned i = 0; i < n; i++)
-		burst_put(&w->burst, mbufs[i], mbufs[i]->port);
-	burst_run(w, tsc);
+		burst_run(w, &mbufs[i], 1, mbufs[i]->port, tsc);
 	return n;
 }
 
@@ -207,7 +189,7 @@ exception_poll(struct worker *w, uint16_t index)
 	if (n == 0)
 		return 0;
 	for (unsigned i = 0; i < n; i++)
-		way->lens[i] = way->mbufs[i]->pkt_len;
+		way->bytes += way->mbufs[i]->pkt_len;
 	way->n = (uint16_t)n;
 	tx_add(&w->tx.block->counters[WORKER_KERNEL_TX], n);
 	tx_flush_port(&w->tx, way);

@@ -85,6 +85,58 @@ port_put(struct classify_table *table, const struct classify_rule *rule)
 	table->ports[at & table->port_mask] = key | rule->service;
 }
 
+static bool
+rule_is_of_one_address(const struct classify_rule *rule, const struct classify_vip *vips)
+{
+	const struct prefix *prefix = &vips[rule->vip].prefix;
+
+	return rule_is_exact(rule) && prefix->len == (prefix->addr.family == ADDR_V6 ? 128 : 32);
+}
+
+static void
+exact4_put(struct classify_table *table, const uint8_t *octets, uint64_t rest, uint16_t service)
+{
+	uint32_t addr, at;
+
+	memcpy(&addr, octets, sizeof(addr));
+	rest |= (uint64_t)addr << 32;
+	at = classify_exact4_hash(rest);
+	while (table->exact4[at & table->exact4_mask].rest != 0)
+		at++;
+	table->exact4[at & table->exact4_mask] = (struct classify_exact4){rest, service};
+}
+
+static void
+exact6_put(struct classify_table *table, const uint8_t *octets, uint64_t rest, uint16_t service)
+{
+	struct classify_exact6 cell = {.rest = rest, .service = service};
+	uint32_t at;
+
+	memcpy(&cell.high, octets, sizeof(cell.high));
+	memcpy(&cell.low, octets + 8, sizeof(cell.low));
+	at = classify_exact6_hash(cell.high, cell.low, rest);
+	while (table->exact6[at & table->exact6_mask].rest != 0)
+		at++;
+	table->exact6[at & table->exact6_mask] = cell;
+}
+
+static void
+exact_fill(struct classify_table *table, const struct classify_vip *vips, const struct classify_rule *rules,
+	   unsigned n_rules)
+{
+	for (unsigned i = 0; i < n_rules; i++) {
+		const struct addr *addr = &vips[rules[i].vip].prefix.addr;
+		uint64_t rest = classify_exact_rest(rules[i].protocol, htobe16(rules[i].port_first));
+
+		if (!rule_is_of_one_address(&rules[i], vips))
+			continue;
+		if (addr->family == ADDR_V6)
+			exact6_put(table, addr->octets, rest, rules[i].service);
+		else
+			exact4_put(table, addr->octets, rest, rules[i].service);
+	}
+}
+
 static void
 rules_fill(struct classify_table *table, struct classify_rule *sorted, unsigned n_rules)
 {
@@ -128,11 +180,14 @@ classify_table_new(const struct classify_vip *vips, unsigned n_vips, const struc
 		goto fail;
 	table->vip_mask = cells_for(n_vips) - 1;
 	table->port_mask = cells_for(n_rules) - 1;
+	table->exact4_mask = table->exact6_mask = table->port_mask;
+	table->exact4 = calloc(table->exact4_mask + (size_t)1, sizeof(*table->exact4));
+	table->exact6 = calloc(table->exact6_mask + (size_t)1, sizeof(*table->exact6));
 	table->vips = aligned_alloc(64, (table->vip_mask + (size_t)1) * sizeof(*table->vips));
 	table->ports = calloc(table->port_mask + (size_t)1, sizeof(*table->ports));
 	table->ranges = calloc(n_rules + 1U, sizeof(*table->ranges));
 	table->rules = calloc(n_vips + 1U, sizeof(*table->rules));
-	if (!table->vips || !table->ports || !table->ranges || !table->rules)
+	if (!table->exact4 || !table->exact6 || !table->vips || !table->ports || !table->ranges || !table->rules)
 		goto fail;
 	lengths_init(&table->families[0], false, vips, n_vips);
 	lengths_init(&table->families[1], true, vips, n_vips);
@@ -140,6 +195,7 @@ classify_table_new(const struct classify_vip *vips, unsigned n_vips, const struc
 	if (n_rules > 0)
 		memcpy(sorted, rules, n_rules * sizeof(*sorted));
 	rules_fill(table, sorted, n_rules);
+	exact_fill(table, vips, rules, n_rules);
 	free(sorted);
 	return table;
 fail:
@@ -153,6 +209,8 @@ classify_table_free(struct classify_table *table)
 {
 	if (!table)
 		return;
+	free(table->exact4);
+	free(table->exact6);
 	free(table->vips);
 	free(table->ports);
 	free(table->ranges);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Classify: which VIP a packet is for, and which service. Two passes, for fragments get their ports in between.
+ * Classify: which VIP a packet is for, and which service; of fragments in two steps, for they get their ports in between.
+ * Most packets are for a service of one address, protocol and port, which one hash finds. The others:
  *
  * VIPs: one open-addressing table for all, keyed by (family, length, masked address), probed once for each prefix
  * length in use, the longest first: commonly that is one length, one cache line. Services: those of one port and
@@ -12,6 +13,8 @@
 
 #include <endian.h>
 #include <string.h>
+
+#include <rte_branch_prediction.h>
 
 #include "abi/records.h"
 #include "base/flowhash.h"
@@ -81,11 +84,29 @@ struct classify_vip_rules {
 	bool refuse;
 };
 
+/* Services of one address, protocol and port, which are most of them: found in one step. Numbers as they are in the
+ * packet; classify_exact_rest() in `rest`, 0: the cell is empty. */
+struct classify_exact4 {
+	uint64_t rest; /* and the address above it */
+	uint64_t service;
+};
+
+struct classify_exact6 {
+	uint64_t high;
+	uint64_t low;
+	uint64_t rest;
+	uint64_t service;
+};
+
 /* Immutable after classify_table_new. */
 struct classify_table {
 	struct classify_family families[2]; /* by is_v6 */
 	uint32_t vip_mask;		    /* cells - 1 */
 	uint32_t port_mask;
+	uint32_t exact4_mask;
+	uint32_t exact6_mask;
+	struct classify_exact4 *exact4;
+	struct classify_exact6 *exact6;
 	struct classify_cell *vips;
 	uint64_t *ports; /* classify_port_key() | service; 0: empty */
 	struct classify_range *ranges;
@@ -126,6 +147,75 @@ static inline uint32_t
 classify_port_hash(uint64_t key)
 {
 	return (uint32_t)flowhash_mum(key ^ FLOWHASH_K0, FLOWHASH_K1);
+}
+
+/* port: as in the packet. */
+static inline uint64_t
+classify_exact_rest(uint8_t protocol, uint16_t port)
+{
+	return (uint64_t)port << 16 | (uint64_t)protocol << 8 | 1;
+}
+
+static inline uint32_t
+classify_exact4_hash(uint64_t rest)
+{
+	return (uint32_t)(rest * FLOWHASH_K0 >> 32);
+}
+
+static inline uint32_t
+classify_exact6_hash(uint64_t high, uint64_t low, uint64_t rest)
+{
+	return (uint32_t)flowhash_mum(high ^ FLOWHASH_K0, low ^ rest);
+}
+
+static inline uint16_t
+classify_exact4_find(const struct classify_table *table, const uint8_t *dst, uint64_t rest)
+{
+	uint32_t addr;
+
+	memcpy(&addr, dst, sizeof(addr));
+	rest |= (uint64_t)addr << 32;
+	for (uint32_t at = classify_exact4_hash(rest);; at++) {
+		const struct classify_exact4 *cell = &table->exact4[at & table->exact4_mask];
+
+		if (likely(cell->rest == rest))
+			return (uint16_t)cell->service;
+		if (cell->rest == 0)
+			return SERVICE_NONE;
+	}
+}
+
+static inline uint16_t
+classify_exact6_find(const struct classify_table *table, const uint8_t *dst, uint64_t rest)
+{
+	uint64_t high, low;
+
+	memcpy(&high, dst, sizeof(high));
+	memcpy(&low, dst + 8, sizeof(low));
+	for (uint32_t at = classify_exact6_hash(high, low, rest);; at++) {
+		const struct classify_exact6 *cell = &table->exact6[at & table->exact6_mask];
+
+		if (likely(cell->low == low && cell->high == high && cell->rest == rest))
+			return (uint16_t)cell->service;
+		if (cell->rest == 0)
+			return SERVICE_NONE;
+	}
+}
+
+/* A plain packet (parse_plain) of a service of one address and port. False: it is for classify_packet(). */
+static inline bool
+classify_plain(const struct classify_table *table, struct packet *p)
+{
+	const uint8_t *dst = packet_at(p, p->dst_at);
+	uint64_t rest;
+	uint16_t port;
+
+	memcpy(&port, packet_at(p, (uint16_t)(p->l4_at + 2)), sizeof(port));
+	rest = classify_exact_rest(p->protocol, port);
+	p->service = p->flags & PACKET_V6 ? classify_exact6_find(table, dst, rest)
+					  : classify_exact4_find(table, dst, rest);
+	p->vip = 1;
+	return p->service != SERVICE_NONE;
 }
 
 /* Index of the longest VIP prefix that holds the address, or CLASSIFY_VIP_NONE. octets: 4 or 16. */
@@ -212,16 +302,7 @@ classify_vip_packet(const struct classify_table *table, struct packet *p)
 	p->flow = vip; /* for the second pass; steer writes the flow's hash over it */
 }
 
-/* Marks what is for a VIP; the rest is the kernel's. What parse found wrong becomes the verdict. */
-static inline void
-classify_vips_burst(const struct classify_table *table, struct burst *b)
-{
-	for (unsigned i = 0; i < b->n; i++) {
-		if (packet_is_open(&b->packets[i]))
-			classify_vip_packet(table, &b->packets[i]);
-	}
-}
-
+/* Of a packet for a VIP. Echo requests and what is to be refused (vip is 2) stay open without a service. */
 static inline void
 classify_service_packet(const struct classify_table *table, struct packet *p)
 {
@@ -237,14 +318,22 @@ classify_service_packet(const struct classify_table *table, struct packet *p)
 		p->verdict = VERDICT_NO_SERVICE;
 }
 
-/* Of packets for a VIP. Echo requests and what is to be refused (vip is 2) stay open without a service. */
+/* Marks what is for a VIP; the rest is the kernel's. What parse found wrong becomes the verdict. Then the service,
+ * but of fragments, which get their ports first. */
 static inline void
-classify_services_burst(const struct classify_table *table, struct burst *b)
+classify_packet(const struct classify_table *table, struct packet *p)
 {
-	for (unsigned i = 0; i < b->n; i++) {
-		if (packet_is_open(&b->packets[i]))
-			classify_service_packet(table, &b->packets[i]);
-	}
+	if (packet_is_open(p))
+		classify_vip_packet(table, p);
+	if (packet_is_open(p) && !(p->flags & PACKET_FRAGMENT))
+		classify_service_packet(table, p);
+}
+
+static inline void
+classify_fragment(const struct classify_table *table, struct packet *p)
+{
+	if ((p->flags & PACKET_FRAGMENT) && packet_is_open(p))
+		classify_service_packet(table, p);
 }
 
 #endif

@@ -5,8 +5,6 @@
 #include "base/cursor.h"
 #include "dataplane/stage/encap.h"
 
-enum { OUTER_TTL = 64 };
-
 static void
 write_l2(struct writer *w, const struct abi_backend *backend, const struct abi_nexthop *nexthop)
 {
@@ -33,11 +31,11 @@ write_outer(struct writer *w, const struct abi_backend *backend)
 		write_u32(w, 6u << 28);
 		write_u16(w, 0);
 		write_u8(w, protocol);
-		write_u8(w, OUTER_TTL);
+		write_u8(w, ENCAP_TTL);
 	} else {
 		write_u32(w, 0x45u << 24);
 		write_u32(w, 0);
-		write_u8(w, OUTER_TTL);
+		write_u8(w, ENCAP_TTL);
 		write_u8(w, protocol);
 		write_u16(w, 0);
 	}
@@ -45,27 +43,16 @@ write_outer(struct writer *w, const struct abi_backend *backend)
 	write_bytes(w, backend->addr.octets, addr_len(&backend->addr));
 }
 
-void
-encap_target_init(struct encap_target *target, const struct abi_backend *backend, const struct abi_nexthop *nexthop)
+/* Fields that the packet path writes are zero in the template: traffic class, lengths, identification, checksums. */
+static uint8_t
+write_header(uint8_t *header, const struct abi_backend *backend, const struct abi_nexthop *nexthop, uint8_t *l2_len)
 {
-	struct writer w = writer_init(target->header, sizeof(target->header));
+	uint8_t octets[ENCAP_HEADER_MAX];
+	struct writer w = writer_init(octets, sizeof(octets));
+	size_t len;
 
-	*target = (struct encap_target){
-		.is_alive = 1,
-		.has_nexthop = nexthop != NULL,
-		.encap = backend->encap,
-		.outer_family = backend->addr.family,
-		.dscp_mode = backend->dscp_mode,
-		.dscp = backend->dscp,
-		.source_vary_bits = backend->source_vary_bits,
-		.gue_checksum = backend->gue_checksum || backend->addr.family == ADDR_V6,
-	};
-	if (!nexthop)
-		return;
-	target->port = nexthop->port;
-	target->mtu = nexthop->mtu;
 	write_l2(&w, backend, nexthop);
-	target->l2_len = (uint8_t)written_since(&w, target->header);
+	*l2_len = (uint8_t)written_since(&w, octets);
 	if (backend->encap != ABI_ENCAP_L2)
 		write_outer(&w, backend);
 	if (backend->encap == ABI_ENCAP_GUE) {
@@ -76,5 +63,91 @@ encap_target_init(struct encap_target *target, const struct abi_backend *backend
 	}
 	if (backend->encap == ABI_ENCAP_GUE || backend->encap == ABI_ENCAP_GRE)
 		write_u32(&w, 0);
-	target->header_len = (uint8_t)written_since(&w, target->header);
+	len = written_since(&w, octets);
+	memcpy(header + ENCAP_HEADER_MAX - len, octets, len);
+	return (uint8_t)len;
+}
+
+static void
+protocol_set(struct encap_target *target)
+{
+	static const uint8_t protocols[][2] = {
+		[ABI_ENCAP_IPIP] = {IPPROTO_IPIP, IPPROTO_IPV6},
+		[ABI_ENCAP_GUE] = {IPPROTO_UDP, IPPROTO_UDP},
+		[ABI_ENCAP_GRE] = {IPPROTO_GRE, IPPROTO_GRE},
+	};
+
+	memcpy(target->protocol, protocols[target->encap], sizeof(target->protocol));
+}
+
+/* After source_set. */
+static void
+words_set(struct encap_target *target)
+{
+	for (unsigned i = 0; i < 2; i++) {
+		uint16_t ttl = rte_cpu_to_be_16((uint16_t)(ENCAP_TTL << 8 | target->protocol[i]));
+
+		target->second[i] = (uint64_t)rte_cpu_to_be_32(target->source) << 32 | ttl;
+		target->sum[i] = (uint32_t)rte_cpu_to_be_16(encap_fold(target->addr_sum)) + ttl;
+	}
+}
+
+static void
+source_set(struct encap_target *target, const struct abi_backend *backend)
+{
+	size_t len = addr_len(&backend->addr);
+	uint8_t source[16];
+	uint16_t low;
+
+	target->vary = (uint16_t)((1u << backend->source_vary_bits) - 1);
+	memcpy(source, backend->source.octets, len);
+	low = (uint16_t)((source[len - 2] << 8 | source[len - 1]) & ~target->vary);
+	target->source = (uint32_t)source[len - 4] << 24 | (uint32_t)source[len - 3] << 16 | low;
+	encap_store16(source + len - 2, low);
+	target->addr_sum = (uint32_t)encap_sum(source, (uint32_t)len) + encap_sum(backend->addr.octets, (uint32_t)len);
+}
+
+void
+encap_target_init(struct encap_target *target, const struct abi_backend *backend, const struct abi_nexthop *nexthop)
+{
+	*target = (struct encap_target){
+		.is_alive = 1,
+		.has_nexthop = nexthop != NULL,
+		.encap = backend->encap,
+		.outer_family = backend->addr.family,
+		.class_mask = backend->dscp_mode == ABI_DSCP_COPY ? 0xff : 0x03,
+		.class_set = backend->dscp_mode == ABI_DSCP_COPY ? 0 : (uint8_t)(backend->dscp << 2),
+		.has_checksum = backend->gue_checksum || backend->addr.family == ADDR_V6,
+	};
+	if (!nexthop)
+		return;
+	target->port = nexthop->port;
+	target->mtu = nexthop->mtu;
+	protocol_set(target);
+	source_set(target, backend);
+	words_set(target);
+	target->header_len = write_header(target->header, backend, nexthop, &target->l2_len);
+	target->outer_len = (uint8_t)(target->header_len - target->l2_len);
+}
+
+__rte_noinline void
+encap_refuse(const struct encap_target *t, struct packet *p)
+{
+	if (!t->has_nexthop) {
+		p->verdict = VERDICT_NO_NEXTHOP;
+		return;
+	}
+	p->need = NEED_TOO_BIG;
+	p->mtu = (uint16_t)(t->mtu - t->outer_len);
+}
+
+__rte_noinline bool
+encap_trim_chain(struct packet *p)
+{
+	uint32_t padding = rte_pktmbuf_pkt_len(p->mbuf) - p->l3_at - p->ip_len;
+
+	if (padding <= UINT16_MAX && rte_pktmbuf_trim(p->mbuf, (uint16_t)padding) == 0)
+		return true;
+	p->verdict = VERDICT_IP_LENGTH;
+	return false;
 }

@@ -9,30 +9,53 @@
 #define DATAPLANE_STAGE_ENCAP_H
 
 #include <netinet/in.h>
+#include <string.h>
+
+#include <rte_branch_prediction.h>
 #include <rte_ether.h>
 #include <rte_ip.h>
+#include <rte_prefetch.h>
 #include <rte_udp.h>
 
 #include "abi/records.h"
 #include "dataplane/packet.h"
 
-/* A backend ready for the packet path: the header template and where it goes. Two cache lines. */
+enum {
+	ENCAP_HEADER_MAX = 72, /* the longest template has 70 octets; copied in pieces of 16 and 8 */
+	ENCAP_HEADER_SHORT = 48,
+	ENCAP_TTL = 64,
+	ENCAP_GUE_LEN = 4,
+	ENCAP_GUE_PORT_FIRST = 49152, /* source ports of GUE: the dynamic range, 14 bits of the flow */
+	ENCAP_GUE_PORT_MASK = 0x3fff,
+};
+
+_Static_assert(RTE_BYTE_ORDER == RTE_LITTLE_ENDIAN, "first and second words of the IPv4 header are put together so");
+
+/* A backend ready for the packet path: what is the same for each of its packets. Numbers in host order. Two cache lines:
+ * the first for what is decided, the last 48 octets of the second for what is copied in most cases. */
 struct encap_target {
-	uint8_t is_alive;     /* the generation has this backend */
+	uint8_t is_alive; /* the generation has this backend */
 	uint8_t has_nexthop;
 	uint8_t encap;	      /* enum abi_encap */
 	uint8_t outer_family; /* 4 or 6; of the backend's address */
-	uint8_t dscp_mode;
-	uint8_t dscp;
-	uint8_t source_vary_bits;
-	uint8_t gue_checksum;
-	uint16_t port;	      /* transmit port */
-	uint16_t mtu;	      /* of the way: octets of an IP packet */
+	uint8_t class_mask;   /* what the outer traffic class takes from the inner one, */
+	uint8_t class_set;    /* and what it has whatever the inner one has */
+	uint8_t has_checksum; /* GUE */
 	uint8_t header_len;   /* octets of the template: Ethernet, VLAN, outer IP, UDP, GUE, GRE */
 	uint8_t l2_len;	      /* of those, Ethernet and VLAN */
-	uint8_t zero[2];
-	uint8_t header[96];
+	uint8_t outer_len;    /* header_len without l2_len */
+	uint8_t protocol[2];  /* outer IP's, by whether the inner packet is IPv6 */
+	uint16_t port;	   /* transmit port */
+	uint16_t mtu;	   /* of the way: octets of an IP packet; 0 without a next hop */
+	uint16_t vary;	   /* mask of the outer source's low bits that vary with the flow */
+	uint16_t zero2;
+	uint32_t source;   /* low 32 bits of the outer source, without those of vary */
+	uint32_t addr_sum; /* of the 16-bit words of the outer addresses, likewise */
+	uint32_t sum[2];    /* IPv4: of the words that are the same for all packets, by whether the inner one is IPv6, */
+	uint64_t second[2]; /* and octets 8 to 15: TTL, protocol, no checksum, source; in the packet's byte order */
+	uint8_t header[ENCAP_HEADER_MAX]; /* right-aligned: the inner packet follows */
 } __rte_aligned(64);
+_Static_assert(sizeof(struct encap_target) == 128, "struct encap_target");
 
 /* nexthop: NULL when not resolved. Fields were checked by tables. */
 void encap_target_init(struct encap_target *target, const struct abi_backend *backend,
@@ -42,137 +65,200 @@ struct encap_state {
 	uint16_t identification; /* of the next outer IPv4 header that may be fragmented */
 };
 
-enum {
-	ENCAP_GUE_PORT_FIRST = 49152, /* source ports of GUE: the dynamic range, 14 bits of the flow */
-	ENCAP_GUE_PORT_MASK = 0x3fff,
-};
-
-static inline uint8_t
-encap_traffic_class(const uint8_t *ip, bool is_v6)
+static inline void
+encap_store16(uint8_t *at, uint16_t value)
 {
-	return is_v6 ? (uint8_t)(ip[0] << 4 | ip[1] >> 4) : ip[1];
+	value = rte_cpu_to_be_16(value);
+	memcpy(at, &value, sizeof(value));
+}
+
+static inline void
+encap_store32(uint8_t *at, uint32_t value)
+{
+	value = rte_cpu_to_be_32(value);
+	memcpy(at, &value, sizeof(value));
+}
+
+static inline void
+encap_store64(uint8_t *at, uint64_t value)
+{
+	value = rte_cpu_to_be_64(value);
+	memcpy(at, &value, sizeof(value));
+}
+
+static inline uint16_t
+encap_fold(uint64_t sum)
+{
+	sum = (sum & UINT32_MAX) + (sum >> 32);
+	sum = (sum & UINT16_MAX) + (sum >> 16);
+	sum = (sum & UINT16_MAX) + (sum >> 16);
+	return (uint16_t)((sum & UINT16_MAX) + (sum >> 16));
+}
+
+/* RFC 1071's sum of 16-bit words, in host order. */
+static inline uint16_t
+encap_sum(const uint8_t *octets, uint32_t len)
+{
+	uint64_t low = 0, high = 0, word;
+	uint32_t half;
+	uint16_t quarter;
+
+	for (; len >= 8; len -= 8, octets += 8) {
+		memcpy(&word, octets, 8);
+		low += word & UINT32_MAX;
+		high += word >> 32;
+	}
+	if (len & 4) {
+		memcpy(&half, octets, 4);
+		low += half;
+		octets += 4;
+	}
+	if (len & 2) {
+		memcpy(&quarter, octets, 2);
+		high += quarter;
+		octets += 2;
+	}
+	if (len & 1)
+		high += rte_cpu_to_be_16((uint16_t)(*octets << 8));
+	return rte_be_to_cpu_16(encap_fold(low + high));
 }
 
 /* ECN as RFC 6040 4.1 normal mode: copied. */
 static inline uint8_t
-encap_outer_class(const struct encap_target *t, uint8_t inner)
+encap_class(const struct encap_target *t, const uint8_t *ip, bool is_v6)
 {
-	return t->dscp_mode == ABI_DSCP_COPY ? inner : (uint8_t)(t->dscp << 2 | (inner & 3));
+	uint8_t inner = is_v6 ? (uint8_t)(ip[0] << 4 | ip[1] >> 4) : ip[1];
+
+	return (inner & t->class_mask) | t->class_set;
 }
 
-static inline void
-encap_vary(const struct encap_target *t, uint8_t *last2, uint64_t flow)
+static inline uint16_t
+encap_vary(const struct encap_target *t, uint64_t flow)
 {
-	unsigned mask = (1u << t->source_vary_bits) - 1;
-	unsigned value = (unsigned)last2[0] << 8 | last2[1];
-
-	value = (value & ~mask) | ((unsigned)(flow >> 24) & mask);
-	last2[0] = (uint8_t)(value >> 8);
-	last2[1] = (uint8_t)value;
+	return (uint16_t)(flow >> 24) & t->vary;
 }
 
+/*
+ * The first 16 octets; the rest is the template's. All in the packet's byte order, so that nothing but the length has to
+ * be turned: RFC 1071's sum is the same in any (2 (B)).
+ */
 static inline void
-encap_fill_v4(struct encap_state *s, const struct encap_target *t, struct rte_ipv4_hdr *ip, const struct packet *p,
-	      uint8_t class)
+encap_fill_v4(struct encap_state *s, const struct encap_target *t, uint8_t *outer, const struct packet *p,
+	      uint16_t len, uint8_t class)
 {
-	bool may_fragment = !(p->flags & (PACKET_V6 | PACKET_DONT_FRAGMENT));
+	uint64_t first = (uint64_t)rte_cpu_to_be_16(len) << 16 | (uint64_t)class << 8 | 0x45;
+	uint64_t vary = rte_cpu_to_be_16(encap_vary(t, p->flow));
+	uint64_t sum = t->sum[(p->flags & PACKET_V6) != 0] + vary;
+	uint64_t second = t->second[(p->flags & PACKET_V6) != 0];
 
-	ip->type_of_service = encap_outer_class(t, class);
-	ip->total_length = rte_cpu_to_be_16((uint16_t)(p->ip_len + t->header_len - t->l2_len));
-	ip->packet_id = may_fragment ? rte_cpu_to_be_16(s->identification++) : 0;
-	ip->fragment_offset = may_fragment ? 0 : rte_cpu_to_be_16(RTE_IPV4_HDR_DF_FLAG);
-	encap_vary(t, (uint8_t *)&ip->src_addr + 2, p->flow);
-	ip->hdr_checksum = rte_ipv4_cksum(ip);
+	first |= p->flags & PACKET_DONT_FRAGMENT ? UINT64_C(0x40) << 48
+						 : (uint64_t)rte_cpu_to_be_16(s->identification++) << 32;
+	sum += (first & UINT32_MAX) + (first >> 32);
+	sum = (sum & UINT16_MAX) + (sum >> 16 & UINT16_MAX) + (sum >> 32);
+	sum += sum >> 16;
+	second |= vary << 48 | (uint64_t)(uint16_t)~sum << 16;
+	memcpy(outer, &first, sizeof(first));
+	memcpy(outer + 8, &second, sizeof(second));
 }
 
 /* The flow label carries the flow's entropy (RFC 6438 3). */
 static inline void
-encap_fill_v6(const struct encap_target *t, struct rte_ipv6_hdr *ip, const struct packet *p, uint8_t class)
+encap_fill_v6(const struct encap_target *t, uint8_t *outer, const struct packet *p, uint16_t len, uint8_t class)
 {
-	uint32_t label = (uint32_t)(p->flow >> 8) & 0xfffff;
+	uint64_t label = (uint32_t)(p->flow >> 8) & 0xfffff, payload = len - sizeof(struct rte_ipv6_hdr);
+	uint32_t next = (uint32_t)t->protocol[(p->flags & PACKET_V6) != 0] << 8 | ENCAP_TTL;
 
-	ip->vtc_flow = rte_cpu_to_be_32(6u << 28 | (uint32_t)encap_outer_class(t, class) << 20 | label);
-	ip->payload_len = rte_cpu_to_be_16((uint16_t)(p->ip_len + t->header_len - t->l2_len - sizeof(*ip)));
-	encap_vary(t, &ip->src_addr[14], p->flow);
+	encap_store64(outer, UINT64_C(6) << 60 | (uint64_t)class << 52 | label << 32 | payload << 16 | next);
+	encap_store32(outer + 20, t->source | encap_vary(t, p->flow));
 }
 
-/* Checksum: optional over IPv4, due over IPv6 (RFC 8200 8.1); over all segments. */
-static inline void
-encap_fill_gue(const struct encap_target *t, struct packet *p, uint8_t *outer, struct rte_udp_hdr *udp)
+/* Of all segments. The mbuf still begins with the frame as it came. */
+static inline uint16_t
+encap_payload_sum(const struct packet *p, const uint8_t *ip)
 {
-	uint16_t at = (uint16_t)((uint8_t *)udp - rte_pktmbuf_mtod(p->mbuf, uint8_t *));
-	uint16_t len = (uint16_t)(p->ip_len + sizeof(*udp) + 4);
-	uint16_t payload;
-	uint32_t sum;
+	uint16_t sum;
 
-	udp->src_port = rte_cpu_to_be_16((uint16_t)(ENCAP_GUE_PORT_FIRST + (p->flow & ENCAP_GUE_PORT_MASK)));
-	udp->dgram_len = rte_cpu_to_be_16(len);
-	udp->dgram_cksum = 0;
-	if (!t->gue_checksum || rte_raw_cksum_mbuf(p->mbuf, at, len, &payload) != 0)
+	if (likely(p->mbuf->nb_segs == 1))
+		return encap_sum(ip, p->ip_len);
+	return rte_raw_cksum_mbuf(p->mbuf, p->l3_at, p->ip_len, &sum) == 0 ? rte_be_to_cpu_16(sum) : 0;
+}
+
+/* Checksum: optional over IPv4, due over IPv6 (RFC 8200 8.1). */
+static inline void
+encap_fill_gue(const struct encap_target *t, const struct packet *p, uint8_t *udp, const uint8_t *ip, uint8_t inner)
+{
+	uint32_t source = ENCAP_GUE_PORT_FIRST + (p->flow & ENCAP_GUE_PORT_MASK);
+	uint32_t len = p->ip_len + (uint32_t)sizeof(struct rte_udp_hdr) + ENCAP_GUE_LEN;
+	uint16_t destination, sum;
+
+	memcpy(&destination, udp + 2, sizeof(destination));
+	destination = rte_be_to_cpu_16(destination);
+	encap_store16(udp, (uint16_t)source);
+	encap_store16(udp + 4, (uint16_t)len);
+	udp[9] = inner;
+	if (!t->has_checksum)
 		return;
-	sum = t->outer_family == 6 ? rte_ipv6_phdr_cksum((struct rte_ipv6_hdr *)(void *)outer, 0)
-				   : rte_ipv4_phdr_cksum((struct rte_ipv4_hdr *)(void *)outer, 0);
-	sum += payload;
-	sum = (sum & 0xffff) + (sum >> 16);
-	payload = (uint16_t)~((sum & 0xffff) + (sum >> 16));
-	udp->dgram_cksum = payload ? payload : 0xffff;
+	/* The length is in the pseudo-header too. */
+	sum = encap_fold(UINT64_C(0) + t->addr_sum + encap_vary(t, p->flow) + IPPROTO_UDP + 2 * len + source +
+			 destination + inner + encap_payload_sum(p, ip));
+	encap_store16(udp + 6, sum == UINT16_MAX ? UINT16_MAX : (uint16_t)~sum);
 }
 
+/* The header in front of the inner packet `ip`. */
 static inline void
-encap_fill(struct encap_state *s, const struct encap_target *t, struct packet *p, uint8_t *frame, uint8_t class)
+encap_fill(struct encap_state *s, const struct encap_target *t, const struct packet *p, uint8_t *ip)
 {
 	bool is_v6 = (p->flags & PACKET_V6) != 0;
-	be16 ethertype = rte_cpu_to_be_16(is_v6 ? RTE_ETHER_TYPE_IPV6 : RTE_ETHER_TYPE_IPV4);
-	uint8_t inner = is_v6 ? IPPROTO_IPV6 : IPPROTO_IPIP;
-	uint8_t *outer = frame + t->l2_len;
-	size_t outer_len = t->outer_family == 6 ? sizeof(struct rte_ipv6_hdr) : sizeof(struct rte_ipv4_hdr);
+	uint16_t ethertype = is_v6 ? RTE_ETHER_TYPE_IPV6 : RTE_ETHER_TYPE_IPV4;
+	uint8_t inner = is_v6 ? IPPROTO_IPV6 : IPPROTO_IPIP, class = encap_class(t, ip, is_v6);
+	uint16_t len = (uint16_t)(p->ip_len + t->outer_len);
+	uint8_t *outer = ip - (t->outer_len);
 
+	memcpy(ip - ENCAP_HEADER_SHORT, t->header + ENCAP_HEADER_MAX - ENCAP_HEADER_SHORT, ENCAP_HEADER_SHORT);
+	if (t->header_len > ENCAP_HEADER_SHORT)
+		memcpy(ip - ENCAP_HEADER_MAX, t->header, ENCAP_HEADER_MAX - ENCAP_HEADER_SHORT);
 	if (t->encap == ABI_ENCAP_L2) {
-		memcpy(outer - 2, &ethertype, 2);
+		encap_store16(ip - 2, ethertype);
 		return;
 	}
-	if (t->encap == ABI_ENCAP_IPIP)
-		outer[t->outer_family == 6 ? 6 : 9] = inner;
-	if (t->encap == ABI_ENCAP_GRE)
-		memcpy(outer + outer_len + 2, &ethertype, 2);
-	if (t->encap == ABI_ENCAP_GUE)
-		outer[outer_len + sizeof(struct rte_udp_hdr) + 1] = inner;
 	if (t->outer_family == 6)
-		encap_fill_v6(t, (struct rte_ipv6_hdr *)(void *)outer, p, class);
+		encap_fill_v6(t, outer, p, len, class);
 	else
-		encap_fill_v4(s, t, (struct rte_ipv4_hdr *)(void *)outer, p, class);
-	if (t->encap == ABI_ENCAP_GUE)
-		encap_fill_gue(t, p, outer, (struct rte_udp_hdr *)(void *)(outer + outer_len));
+		encap_fill_v4(s, t, outer, p, len, class);
+	if (t->encap == ABI_ENCAP_GRE)
+		encap_store16(ip - 2, ethertype);
+	else if (t->encap == ABI_ENCAP_GUE)
+		encap_fill_gue(t, p, ip - sizeof(struct rte_udp_hdr) - ENCAP_GUE_LEN, ip, inner);
 }
+
+/* A packet that can't go its way as it is: no next hop, too big. */
+void encap_refuse(const struct encap_target *t, struct packet *p);
+/* Takes Ethernet's padding off a chain of segments. False: the packet is settled. */
+MUST_CHECK bool encap_trim_chain(struct packet *p);
 
 static inline void
 encap_packet(struct encap_state *s, const struct encap_target *t, struct packet *p)
 {
-	uint32_t padding = rte_pktmbuf_pkt_len(p->mbuf) - p->l3_at - p->ip_len;
-	uint8_t class = encap_traffic_class(packet_at(p, p->l3_at), (p->flags & PACKET_V6) != 0);
-	uint8_t *frame;
+	struct rte_mbuf *mbuf = p->mbuf;
+	uint8_t *ip = packet_at(p, p->l3_at);
 
-	if (!t->has_nexthop) {
-		p->verdict = VERDICT_NO_NEXTHOP;
+	if (unlikely((uint32_t)p->ip_len + t->outer_len > t->mtu)) {
+		encap_refuse(t, p);
 		return;
 	}
-	if (p->ip_len + t->header_len - t->l2_len > t->mtu) {
-		p->need = NEED_TOO_BIG;
-		p->mtu = (uint16_t)(t->mtu - (t->header_len - t->l2_len));
-		return;
-	}
-	if (padding > UINT16_MAX || rte_pktmbuf_trim(p->mbuf, (uint16_t)padding) != 0) {
-		p->verdict = VERDICT_IP_LENGTH;
-		return;
-	}
-	if (rte_pktmbuf_headroom(p->mbuf) + p->l3_at < t->header_len) {
+	if (unlikely(mbuf->data_off + p->l3_at < ENCAP_HEADER_MAX)) {
 		p->verdict = VERDICT_NO_HEADROOM;
 		return;
 	}
-	rte_pktmbuf_adj(p->mbuf, p->l3_at);
-	frame = (uint8_t *)rte_pktmbuf_prepend(p->mbuf, t->header_len);
-	memcpy(frame, t->header, t->header_len);
-	encap_fill(s, t, p, frame, class);
+	if (unlikely(mbuf->nb_segs != 1) && !encap_trim_chain(p))
+		return;
+	encap_fill(s, t, p, ip);
+	if (likely(mbuf->nb_segs == 1))
+		mbuf->data_len = (uint16_t)(t->header_len + p->ip_len);
+	else
+		mbuf->data_len = (uint16_t)(t->header_len + mbuf->data_len - p->l3_at);
+	mbuf->pkt_len = t->header_len + (uint32_t)p->ip_len;
+	mbuf->data_off = (uint16_t)(mbuf->data_off + p->l3_at - t->header_len);
 	p->tx_port = t->port;
 	p->verdict = VERDICT_FORWARDED;
 }
@@ -181,13 +267,20 @@ encap_packet(struct encap_state *s, const struct encap_target *t, struct packet 
 static inline void
 encap_burst(struct encap_state *s, const struct encap_target *targets, struct burst *b)
 {
+	bool has_open = false;
+
 	for (unsigned i = 0; i < b->n; i++) {
 		struct packet *p = &b->packets[i];
 
-		p->need = NEED_NONE;
-		if (packet_is_open(p) && p->backend != BACKEND_NONE)
+		const struct encap_target *ahead = &targets[b->packets[i + BURST_AHEAD].backend];
+
+		rte_prefetch0(ahead);
+		rte_prefetch0(ahead->header + ENCAP_HEADER_MAX - 1);
+		if (likely(p->backend != BACKEND_NONE))
 			encap_packet(s, &targets[p->backend], p);
+		has_open |= packet_is_open(p);
 	}
+	b->has_open = has_open;
 }
 
 #endif

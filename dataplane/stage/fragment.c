@@ -225,6 +225,7 @@ fragment_packet(struct fragments *f, struct packet *p, uint32_t now_s)
 			p->flags |= PACKET_HAS_PORTS;
 		return;
 	}
+	p->mbuf->port = p->rx_port; /* all that comes back with it: our index */
 	p->verdict = later_hold(f, set, entry, &key, p->mbuf, now_s) ? VERDICT_HELD : VERDICT_FRAGMENT_FULL;
 }
 

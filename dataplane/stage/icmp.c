@@ -226,6 +226,7 @@ icmp_error_write(struct packet *p, uint8_t type, uint8_t code, uint16_t mtu)
 	icmp_cut(p->mbuf, p->l3_at + quoted);
 	frame = (uint8_t *)rte_pktmbuf_prepend(p->mbuf, overhead);
 	memmove(frame, frame + overhead, p->l3_at);
+	p->frame = frame;
 	ip = frame + p->l3_at;
 	icmp = ip + overhead - ERROR_LEN;
 	icmp_ip_write(ip, is_v6, ip + overhead + (is_v6 ? 8 : 12), is_v6 ? IPPROTO_ICMPV6 : IPPROTO_ICMP,

@@ -4,7 +4,7 @@
  * against the octets that the first segment holds and the IP header claims, and every loop is bounded.
  *
  * What is wrong with an IP packet is noted in `error`, not settled: whether it counts as a drop is for classify to say,
- * for what is not for a VIP goes to the kernel as it came. In: mbuf and rx_port, all else zero. Out: see struct packet;
+ * for what is not for a VIP goes to the kernel as it came. In: packet_init(). Out: see struct packet;
  * l4_at is the outer L4 header, also of an ICMP error, whose flow (addresses, ports, protocol) is the quoted one's with
  * its direction turned: the quotation's source is the VIP.
  */
@@ -15,7 +15,6 @@
 #include <string.h>
 
 #include <rte_branch_prediction.h>
-#include <rte_prefetch.h>
 
 #include "dataplane/packet.h"
 
@@ -23,13 +22,13 @@ enum {
 	PARSE_WINDOW = 1024, /* octets of a frame that are made contiguous; headers beyond are taken as missing */
 	PARSE_EXTENSIONS_MAX = 8,
 	PARSE_VLANS_MAX = 2,
-	PARSE_AHEAD = 4,
 
 	PARSE_TYPE_V4 = 0x0800,
 	PARSE_TYPE_V6 = 0x86dd,
 	PARSE_TYPE_VLAN = 0x8100,
 	PARSE_TYPE_QINQ = 0x88a8,
 
+	PARSE_L2_LEN = 14,
 	PARSE_V4_LEN = 20,
 	PARSE_V6_LEN = 40,
 	PARSE_TCP_LEN = 20,
@@ -39,95 +38,13 @@ enum {
 	PARSE_QUIC_PORT = 443,
 };
 
-/* Gathers the first PARSE_WINDOW octets in the first segment; p->mbuf may be another one afterwards. False: no mbuf. */
-MUST_CHECK bool parse_gather(struct packet *p);
+/* Looks at everything. What isn't parse_plain()'s. */
+void parse_any(struct packet *p);
 
 static inline uint16_t
 parse_be16(const uint8_t *octets)
 {
 	return (uint16_t)(octets[0] << 8 | octets[1]);
-}
-
-static inline void
-parse_error(struct packet *p, enum abi_verdict error)
-{
-	if (p->error == VERDICT_OPEN)
-		p->error = (uint8_t)error;
-}
-
-/* A walk over IPv6 extension headers. */
-struct parse_chain {
-	uint32_t at;	      /* of the next header; at the end: of the L4 header */
-	uint32_t fragment_at; /* of the fragment header; 0: none */
-	uint8_t next;	      /* protocol of what is at `at` */
-};
-
-/* RFC 8200 4. False: malformed, beyond end, or too many. A fragment that is not the first ends the walk: what follows
- * is payload. */
-static inline bool
-parse_chain(const uint8_t *base, uint32_t end, struct parse_chain *c)
-{
-	for (unsigned n = 0;; n++) {
-		const uint8_t *header = base + c->at;
-		uint32_t len;
-
-		switch (c->next) {
-		case IPPROTO_HOPOPTS:
-		case IPPROTO_ROUTING:
-		case IPPROTO_DSTOPTS:
-		case IPPROTO_AH:
-		case IPPROTO_FRAGMENT:
-			break;
-		default:
-			return true;
-		}
-		if (n == PARSE_EXTENSIONS_MAX || c->at + 8 > end)
-			return false;
-		len = c->next == IPPROTO_AH ? (header[1] + 2U) * 4 : (header[1] + 1U) * 8; /* AH: RFC 4302 2.2 */
-		if (c->next == IPPROTO_FRAGMENT) {
-			if (c->fragment_at)
-				return false;
-			c->fragment_at = c->at;
-			len = 8;
-		}
-		if (c->at + len > end)
-			return false;
-		c->at += len;
-		c->next = header[0];
-		if (c->fragment_at && parse_be16(base + c->fragment_at + 2) >> 3)
-			return true;
-	}
-}
-
-/* `offset` and `payload` in octets. Offset 0 without more to come is no fragment (IPv6: atomic, RFC 6946). */
-static inline void
-parse_fragment(struct packet *p, uint32_t offset, bool more, uint32_t payload)
-{
-	if (offset == 0 && !more)
-		return;
-	p->flags |= PACKET_FRAGMENT;
-	if (offset > 0)
-		p->flags |= PACKET_FRAGMENT_LATER;
-	p->fragment_at = (uint16_t)offset;
-	if (payload == 0 || (more && payload % 8 != 0) || offset + payload > UINT16_MAX)
-		parse_error(p, VERDICT_FRAGMENT_INVALID);
-	/* RFC 3128: a fragment that would overlay the first one's TCP flags. */
-	if (offset == 8 && p->protocol == IPPROTO_TCP)
-		parse_error(p, VERDICT_FRAGMENT_INVALID);
-}
-
-static inline void
-parse_tcp(struct packet *p, const uint8_t *tcp, uint32_t left)
-{
-	if (left < PARSE_TCP_LEN || (tcp[12] >> 4) * 4 < PARSE_TCP_LEN || (tcp[12] >> 4) * 4U > left) {
-		parse_error(p, VERDICT_L4_TRUNCATED);
-		return;
-	}
-	p->src_port = parse_be16(tcp);
-	p->dst_port = parse_be16(tcp + 2);
-	p->flags |= PACKET_HAS_PORTS;
-	if ((tcp[13] & 0x12) == 0x02) /* SYN without ACK */
-		p->flags |= PACKET_OPENS;
 }
 
 /* A long header of type Initial: type 0 in version 1 (RFC 9000 17.2.2), type 1 in version 2 (RFC 9369 3.2). */
@@ -140,271 +57,108 @@ parse_is_quic_initial(const uint8_t *quic)
 	       (version == UINT32_C(0x6b3343cf) && (quic[0] & 0xf0) == 0xd0);
 }
 
-static inline void
-parse_udp(struct packet *p, const uint8_t *udp, uint32_t left)
-{
-	if (left < PARSE_UDP_LEN) {
-		parse_error(p, VERDICT_L4_TRUNCATED);
-		return;
-	}
-	p->src_port = parse_be16(udp);
-	p->dst_port = parse_be16(udp + 2);
-	p->flags |= PACKET_HAS_PORTS;
-	if (p->dst_port == PARSE_QUIC_PORT && left >= PARSE_UDP_LEN + 5 && parse_is_quic_initial(udp + PARSE_UDP_LEN))
-		p->flags |= PACKET_OPENS;
-}
-
-/* The quoted IP header at `at`: where its L4 header is, or 0 when the quotation says too little. */
-static inline uint32_t
-parse_quoted_v4(const uint8_t *base, uint32_t at, uint32_t end, uint8_t *protocol)
-{
-	const uint8_t *ip = base + at;
-	uint32_t len;
-
-	if (at + PARSE_V4_LEN > end || ip[0] >> 4 != 4)
-		return 0;
-	len = (ip[0] & 0x0f) * 4U;
-	if (len < PARSE_V4_LEN || (parse_be16(ip + 6) & 0x1fff) != 0)
-		return 0;
-	*protocol = ip[9];
-	return at + len + PARSE_QUOTE_LEN > end ? 0 : at + len;
-}
-
-static inline uint32_t
-parse_quoted_v6(const uint8_t *base, uint32_t at, uint32_t end, uint8_t *protocol)
-{
-	struct parse_chain c = {.at = at + PARSE_V6_LEN};
-
-	if (at + PARSE_V6_LEN > end || base[at] >> 4 != 6)
-		return 0;
-	c.next = base[at + 6];
-	if (!parse_chain(base, end, &c) || (c.fragment_at && parse_be16(base + c.fragment_at + 2) >> 3))
-		return 0;
-	*protocol = c.next;
-	return c.at + PARSE_QUOTE_LEN > end ? 0 : c.at;
-}
-
-static inline void
-parse_quote(struct packet *p, const uint8_t *base, uint32_t at, uint32_t end)
-{
-	bool is_v6 = p->flags & PACKET_V6;
-	uint8_t protocol = 0;
-	uint32_t l4_at = is_v6 ? parse_quoted_v6(base, at, end, &protocol) : parse_quoted_v4(base, at, end, &protocol);
-
-	if (l4_at == 0) {
-		parse_error(p, VERDICT_ICMP_QUOTE);
-		return;
-	}
-	p->flags |= PACKET_ICMP_ERROR;
-	p->protocol = protocol;
-	p->src_at = (uint16_t)(at + (is_v6 ? 24 : 16));
-	p->dst_at = (uint16_t)(at + (is_v6 ? 8 : 12));
-	if (protocol == IPPROTO_TCP || protocol == IPPROTO_UDP) {
-		p->src_port = parse_be16(base + l4_at + 2);
-		p->dst_port = parse_be16(base + l4_at);
-		p->flags |= PACKET_HAS_PORTS;
-	}
-}
-
-/* Unreachable (3), time exceeded (11), parameter problem (12); source quench is obsolete (RFC 6633). ICMPv6: RFC 4443.
- */
+/* Ports, and whether the packet opens a flow. False: not whole, or neither TCP nor UDP. */
 static inline bool
-parse_is_icmp_error(bool is_v6, uint8_t type)
+parse_plain_l4(struct packet *p, const uint8_t *l4, uint32_t left)
 {
-	return is_v6 ? type >= 1 && type <= 4 : type == 3 || type == 11 || type == 12;
-}
+	uint32_t header_len;
 
-static inline void
-parse_icmp(struct packet *p, const uint8_t *base, uint32_t end)
-{
-	bool is_v6 = p->flags & PACKET_V6;
-	const uint8_t *icmp = base + p->l4_at;
-
-	if (p->flags & PACKET_FRAGMENT)
-		parse_error(p, VERDICT_ICMP_OTHER); /* neither an echo to answer nor an error to pass on */
-	else if (p->l4_at + (uint32_t)PARSE_ICMP_LEN > end)
-		parse_error(p, VERDICT_L4_TRUNCATED);
-	else if (icmp[0] == (is_v6 ? 128 : 8) && icmp[1] == 0)
-		p->flags |= PACKET_ECHO;
-	else if (parse_is_icmp_error(is_v6, icmp[0]))
-		parse_quote(p, base, p->l4_at + (uint32_t)PARSE_ICMP_LEN, end);
-	else
-		parse_error(p, VERDICT_ICMP_OTHER);
-}
-
-static inline void
-parse_l4(struct packet *p, const uint8_t *base, uint32_t end)
-{
-	uint32_t left = end > p->l4_at ? end - p->l4_at : 0;
-
-	if (p->protocol == (p->flags & PACKET_V6 ? IPPROTO_ICMPV6 : IPPROTO_ICMP))
-		parse_icmp(p, base, end);
-	else if (p->flags & PACKET_FRAGMENT_LATER)
-		return;
-	else if (p->protocol == IPPROTO_TCP)
-		parse_tcp(p, base + p->l4_at, left);
-	else if (p->protocol == IPPROTO_UDP)
-		parse_udp(p, base + p->l4_at, left);
-}
-
-/* The IP packet's length when header and frame agree on it; the frame may be longer (Ethernet's padding). */
-static inline bool
-parse_ip_len(struct packet *p, uint32_t claimed, uint32_t least)
-{
-	uint32_t held = rte_pktmbuf_pkt_len(p->mbuf) - p->l3_at;
-
-	if (claimed < least || claimed > held || claimed > UINT16_MAX) {
-		parse_error(p, VERDICT_IP_LENGTH);
+	p->src_port = parse_be16(l4);
+	p->dst_port = parse_be16(l4 + 2);
+	if (p->protocol == IPPROTO_UDP) {
+		if (p->dst_port == PARSE_QUIC_PORT && left >= PARSE_UDP_LEN + 5 &&
+		    parse_is_quic_initial(l4 + PARSE_UDP_LEN))
+			p->flags |= PACKET_OPENS;
+		return true;
+	}
+	if (p->protocol != IPPROTO_TCP || left < PARSE_TCP_LEN)
 		return false;
-	}
-	p->ip_len = (uint16_t)claimed;
-	return true;
+	header_len = (l4[12] >> 4) * 4U;
+	if ((l4[13] & 0x12) == 0x02) /* SYN without ACK */
+		p->flags |= PACKET_OPENS;
+	return header_len >= PARSE_TCP_LEN && header_len <= left;
 }
 
-/* Where the octets end that may be looked at: of the IP packet, and in the first segment. */
-static inline uint32_t
-parse_end(const struct packet *p)
+/* held: octets of the frame from the IP header on, at least PARSE_V4_LEN + PARSE_UDP_LEN. */
+static inline bool
+parse_plain_v4(struct packet *p, const uint8_t *ip, uint32_t held)
 {
-	uint32_t end = (uint32_t)p->l3_at + p->ip_len;
-
-	return RTE_MIN(end, (uint32_t)rte_pktmbuf_data_len(p->mbuf));
-}
-
-static inline void
-parse_v4(struct packet *p, const uint8_t *base)
-{
-	const uint8_t *ip = base + p->l3_at;
-	uint32_t header_len = (ip[0] & 0x0f) * 4U;
+	uint32_t ip_len = parse_be16(ip + 2);
 	uint16_t fragment = parse_be16(ip + 6);
 
-	p->src_at = (uint16_t)(p->l3_at + 12);
-	p->dst_at = (uint16_t)(p->l3_at + 16);
-	if (ip[0] >> 4 != 4 || header_len < PARSE_V4_LEN) {
-		parse_error(p, VERDICT_IP_HEADER);
-		return;
-	}
-	if ((p->mbuf->ol_flags & RTE_MBUF_F_RX_IP_CKSUM_MASK) == RTE_MBUF_F_RX_IP_CKSUM_BAD) {
-		parse_error(p, VERDICT_IP_CHECKSUM);
-		return;
-	}
-	if (!parse_ip_len(p, parse_be16(ip + 2), header_len))
-		return;
-	p->protocol = ip[9];
-	p->l4_at = (uint16_t)(p->l3_at + header_len);
-	p->identification_at = (uint16_t)(p->l3_at + 4);
-	if (fragment & 0x4000)
-		p->flags |= PACKET_DONT_FRAGMENT;
-	parse_fragment(p, (fragment & 0x1fff) * 8U, fragment & 0x2000, p->ip_len - header_len);
-	if (p->error == VERDICT_OPEN)
-		parse_l4(p, base, parse_end(p));
+	*p = (struct packet){
+		.mbuf = p->mbuf,
+		.frame = p->frame,
+		.rx_port = p->rx_port,
+		.l3_at = PARSE_L2_LEN,
+		.l4_at = PARSE_L2_LEN + PARSE_V4_LEN,
+		.src_at = PARSE_L2_LEN + 12,
+		.dst_at = PARSE_L2_LEN + 16,
+		.identification_at = PARSE_L2_LEN + 4,
+		.ip_len = (uint16_t)ip_len,
+		.protocol = ip[9],
+		.flags = (uint8_t)(PACKET_HAS_PORTS | (fragment & 0x4000 ? PACKET_DONT_FRAGMENT : 0)),
+		.service = SERVICE_NONE,
+		.backend = BACKEND_NONE,
+	};
+	if (ip[0] != 0x45 || (fragment & 0x3fff) || ip_len < PARSE_V4_LEN + PARSE_UDP_LEN || ip_len > held)
+		return false;
+	if ((p->mbuf->ol_flags & RTE_MBUF_F_RX_IP_CKSUM_MASK) == RTE_MBUF_F_RX_IP_CKSUM_BAD)
+		return false;
+	return parse_plain_l4(p, ip + PARSE_V4_LEN, ip_len - PARSE_V4_LEN);
 }
 
-static inline void
-parse_v6(struct packet *p, const uint8_t *base)
-{
-	const uint8_t *ip = base + p->l3_at;
-	struct parse_chain c = {.at = p->l3_at + (uint32_t)PARSE_V6_LEN, .next = ip[6]};
-
-	p->flags |= PACKET_V6 | PACKET_DONT_FRAGMENT;
-	p->src_at = (uint16_t)(p->l3_at + 8);
-	p->dst_at = (uint16_t)(p->l3_at + 24);
-	if (ip[0] >> 4 != 6) {
-		parse_error(p, VERDICT_IP_HEADER);
-		return;
-	}
-	if (!parse_ip_len(p, parse_be16(ip + 4) + (uint32_t)PARSE_V6_LEN, PARSE_V6_LEN))
-		return;
-	if (!parse_chain(base, parse_end(p), &c)) {
-		parse_error(p, VERDICT_IP6_EXTENSIONS);
-		return;
-	}
-	p->protocol = c.next;
-	p->l4_at = (uint16_t)c.at;
-	if (c.fragment_at) {
-		uint16_t fragment = parse_be16(base + c.fragment_at + 2);
-
-		p->identification_at = (uint16_t)(c.fragment_at + 4);
-		parse_fragment(p, fragment & 0xfff8, fragment & 1, p->l3_at + (uint32_t)p->ip_len - c.fragment_at - 8);
-	}
-	if (p->error == VERDICT_OPEN)
-		parse_l4(p, base, parse_end(p));
-}
-
-/* Group addresses are the kernel's whatever they carry. */
-static inline enum abi_verdict
-parse_kernel_kind(const uint8_t *mac)
-{
-	static const uint8_t broadcast[6] = {0xff, 0xff, 0xff, 0xff, 0xff, 0xff};
-
-	if (!(mac[0] & 1))
-		return VERDICT_KERNEL_UNICAST;
-	return memcmp(mac, broadcast, sizeof(broadcast)) == 0 ? VERDICT_KERNEL_BROADCAST : VERDICT_KERNEL_MULTICAST;
-}
-
-/* Ethernet and up to two VLAN tags: where the IP header is, or a verdict. False: the packet is settled. */
+/* held: at least PARSE_V6_LEN + PARSE_UDP_LEN. */
 static inline bool
-parse_ethernet(struct packet *p, const uint8_t *base, uint32_t len, uint16_t *type)
+parse_plain_v6(struct packet *p, const uint8_t *ip, uint32_t held)
 {
-	uint32_t at = 12;
+	uint32_t left = parse_be16(ip + 4);
 
-	if (len < at + 2) {
-		p->verdict = VERDICT_L2_TRUNCATED;
+	*p = (struct packet){
+		.mbuf = p->mbuf,
+		.frame = p->frame,
+		.rx_port = p->rx_port,
+		.l3_at = PARSE_L2_LEN,
+		.l4_at = PARSE_L2_LEN + PARSE_V6_LEN,
+		.src_at = PARSE_L2_LEN + 8,
+		.dst_at = PARSE_L2_LEN + 24,
+		.ip_len = (uint16_t)(left + PARSE_V6_LEN),
+		.protocol = ip[6],
+		.flags = PACKET_HAS_PORTS | PACKET_V6 | PACKET_DONT_FRAGMENT,
+		.service = SERVICE_NONE,
+		.backend = BACKEND_NONE,
+	};
+	if (ip[0] >> 4 != 6 || left < PARSE_UDP_LEN || left + PARSE_V6_LEN > held)
 		return false;
-	}
-	*type = parse_be16(base + at);
-	for (unsigned n = 0; n < PARSE_VLANS_MAX && (*type == PARSE_TYPE_VLAN || *type == PARSE_TYPE_QINQ); n++) {
-		at += 4;
-		if (len < at + 2) {
-			p->verdict = VERDICT_L2_TRUNCATED;
-			return false;
-		}
-		*type = parse_be16(base + at);
-	}
-	p->l3_at = (uint16_t)(at + 2);
-	if ((base[0] & 1) || (*type != PARSE_TYPE_V4 && *type != PARSE_TYPE_V6)) {
-		p->verdict = (uint8_t)parse_kernel_kind(base);
+	return parse_plain_l4(p, ip + PARSE_V6_LEN, left);
+}
+
+/*
+ * The common frame in few steps: one segment, no VLAN tag, not to a group, IPv4 without options or IPv6 without
+ * extension headers, no fragment, a whole TCP or UDP header. Finds what parse_any() finds. False: it is for that.
+ */
+static inline bool
+parse_plain(struct packet *p)
+{
+	const struct rte_mbuf *mbuf = p->mbuf;
+	const uint8_t *frame = p->frame;
+	uint32_t len = rte_pktmbuf_data_len(mbuf);
+	uint16_t type;
+
+	if (mbuf->nb_segs != 1 || len < PARSE_L2_LEN + PARSE_V4_LEN + PARSE_UDP_LEN || (frame[0] & 1))
 		return false;
-	}
-	return true;
+	type = parse_be16(frame + 12);
+	if (type == PARSE_TYPE_V4)
+		return parse_plain_v4(p, frame + PARSE_L2_LEN, len - PARSE_L2_LEN);
+	return type == PARSE_TYPE_V6 && len >= PARSE_L2_LEN + PARSE_V6_LEN + PARSE_UDP_LEN &&
+	       parse_plain_v6(p, frame + PARSE_L2_LEN, len - PARSE_L2_LEN);
 }
 
 static inline void
 parse_packet(struct packet *p)
 {
-	const uint8_t *base;
-	uint32_t len;
-	uint16_t type;
-
-	p->service = SERVICE_NONE;
-	p->backend = BACKEND_NONE;
-	if (unlikely(p->mbuf->nb_segs > 1) && !parse_gather(p)) {
-		p->verdict = VERDICT_NO_HEADROOM;
-		return;
-	}
-	base = rte_pktmbuf_mtod(p->mbuf, const uint8_t *);
-	len = rte_pktmbuf_data_len(p->mbuf);
-	if (!parse_ethernet(p, base, len, &type))
-		return;
-	if (len < p->l3_at + (uint32_t)(type == PARSE_TYPE_V4 ? PARSE_V4_LEN : PARSE_V6_LEN)) {
-		p->verdict = VERDICT_IP_TRUNCATED;
-		return;
-	}
-	if (type == PARSE_TYPE_V4)
-		parse_v4(p, base);
-	else
-		parse_v6(p, base);
-}
-
-static inline void
-parse_burst(struct burst *b)
-{
-	for (unsigned i = 0; i < b->n && i < PARSE_AHEAD; i++)
-		rte_prefetch0(rte_pktmbuf_mtod(b->packets[i].mbuf, void *));
-	for (unsigned i = 0; i < b->n; i++) {
-		if (i + PARSE_AHEAD < b->n)
-			rte_prefetch0(rte_pktmbuf_mtod(b->packets[i + PARSE_AHEAD].mbuf, void *));
-		parse_packet(&b->packets[i]);
-	}
+	if (!parse_plain(p))
+		parse_any(p);
 }
 
 #endif

@@ -50,7 +50,7 @@ slot_state(slot_word slot)
 	return (enum slot_state)(slot >> 28 & 3);
 }
 
-/* What steer needs of a service. `slots` is a pool's table, shared by the services that use the pool (or the service's
+/* What steer needs of a service; two a cache line. `slots` is a pool's table, shared by the services that use the pool (or the service's
  * own while it changes its pool); tables.c owns it. */
 struct steer_service {
 	const slot_word *slots; /* [ABI_SLOTS] */
@@ -58,6 +58,7 @@ struct steer_service {
 	uint16_t idle_s;
 	uint8_t affinity; /* enum abi_affinity */
 	uint8_t hash_on;  /* enum abi_hash_on */
+	uint8_t zero[12];
 };
 
 /* One worker's state. */
@@ -81,15 +82,9 @@ steer_count(struct steer *s, enum abi_worker_counter counter)
 
 /* Relaxed: the main lcore moves a slot's state on in place, and a word says all there is. */
 static inline slot_word
-steer_slot(const struct steer_service *service, uint64_t flow)
+steer_slot(const struct packet *p)
 {
-	return __atomic_load_n(&service->slots[flow >> 48], __ATOMIC_RELAXED);
-}
-
-static inline bool
-steer_wants(const struct packet *p)
-{
-	return packet_is_open(p) && p->service != SERVICE_NONE;
+	return __atomic_load_n(p->slot, __ATOMIC_RELAXED);
 }
 
 /* The table's key, whose top 16 bits are the slot: the 5-tuple's hash, or with the source's slot in its place. */
@@ -107,17 +102,15 @@ steer_flow(const struct steer_service *service, const struct packet *p)
 	return flowtable_key((uint16_t)(flowhash_source(service->seed, src, is_v6 ? 16 : 4) >> 48), hash);
 }
 
+/* Of a packet with a service; its slot is on its way into the cache when steer_burst comes. */
 static inline void
-steer_hash_pass(const struct steer_service *services, struct burst *b)
+steer_hash(const struct steer_service *services, struct packet *p)
 {
-	for (unsigned i = 0; i < b->n; i++) {
-		struct packet *p = &b->packets[i];
+	const struct steer_service *service = &services[p->service];
 
-		if (!steer_wants(p))
-			continue;
-		p->flow = steer_flow(&services[p->service], p);
-		rte_prefetch0(&services[p->service].slots[p->flow >> 48]);
-	}
+	p->flow = steer_flow(service, p);
+	p->slot = &service->slots[p->flow >> 48];
+	rte_prefetch0(p->slot);
 }
 
 /* A stable slot's flows are in no table, unless the service tracks them. */
@@ -127,17 +120,6 @@ steer_looks_up(const struct steer_service *service, slot_word slot)
 	if (service->affinity == ABI_AFFINITY_NONE)
 		return false;
 	return service->affinity == ABI_AFFINITY_TRACKED || slot_state(slot) != SLOT_STABLE;
-}
-
-static inline void
-steer_prefetch_pass(struct steer *s, const struct steer_service *services, struct burst *b)
-{
-	for (unsigned i = 0; i < b->n; i++) {
-		struct packet *p = &b->packets[i];
-
-		if (steer_wants(p) && steer_looks_up(&services[p->service], steer_slot(&services[p->service], p->flow)))
-			flowtable_prefetch(s->flows, p->flow);
-	}
 }
 
 /* Who gets what no table knows. */
@@ -177,7 +159,7 @@ static inline uint16_t
 steer_by_table(struct steer *s, const struct steer_service *service, const struct packet *p, uint32_t now_s,
 	       const uint8_t *alive)
 {
-	slot_word slot = steer_slot(service, p->flow);
+	slot_word slot = steer_slot(p);
 	bool opens = p->flags & PACKET_OPENS;
 	struct flowtable_entry entry;
 	uint16_t backend;
@@ -200,36 +182,65 @@ steer_by_table(struct steer *s, const struct steer_service *service, const struc
 }
 
 static inline void
-steer_decide_pass(struct steer *s, const struct steer_service *services, const uint8_t *alive, struct burst *b)
+steer_settle(struct packet *p, uint16_t backend, const uint8_t *alive)
 {
-	for (unsigned i = 0; i < b->n; i++) {
-		struct packet *p = &b->packets[i];
-		const struct steer_service *service;
-		slot_word slot;
-
-		if (!steer_wants(p))
-			continue;
-		service = &services[p->service];
-		slot = steer_slot(service, p->flow);
-		p->backend = steer_looks_up(service, slot) ? steer_by_table(s, service, p, b->now_s, alive)
-							   : slot_owner(slot);
-		if (slot_state(slot) == SLOT_MOVING && p->backend == slot_previous(slot) &&
-		    p->backend != slot_owner(slot))
-			steer_count(s, WORKER_MOVING_PREVIOUS);
-		if (unlikely(!alive[p->backend])) {
-			p->backend = BACKEND_NONE;
-			p->verdict = VERDICT_NO_BACKEND;
-		}
+	p->backend = backend;
+	if (unlikely(!alive[backend])) {
+		p->backend = BACKEND_NONE;
+		p->verdict = VERDICT_NO_BACKEND;
 	}
 }
 
-/* Picks the backend of every open packet that has a service. alive: [ABI_BACKENDS_MAX + 1], by backend index. */
+/* Settles what its slot alone decides, and fetches the flow table's line for the others: how many they are. */
+static inline unsigned
+steer_slot_pass(struct steer *s, const struct steer_service *services, const uint8_t *alive, struct burst *b,
+		uint16_t *others)
+{
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < b->n; i++) {
+		struct packet *p = &b->packets[i];
+		const struct steer_service *service = &services[p->service];
+		slot_word slot;
+
+		if (unlikely(p->service == SERVICE_NONE))
+			continue;
+		slot = steer_slot(p);
+		if (unlikely(steer_looks_up(service, slot))) {
+			flowtable_prefetch(s->flows, p->flow);
+			others[n++] = (uint16_t)i;
+		} else {
+			steer_settle(p, slot_owner(slot), alive);
+		}
+	}
+	return n;
+}
+
+static inline void
+steer_table_pass(struct steer *s, const struct steer_service *services, const uint8_t *alive, struct burst *b,
+		 const uint16_t *others, unsigned n)
+{
+	for (unsigned i = 0; i < n; i++) {
+		struct packet *p = &b->packets[others[i]];
+		const struct steer_service *service = &services[p->service];
+		slot_word slot = steer_slot(p);
+		uint16_t backend = steer_by_table(s, service, p, b->now_s, alive);
+
+		if (slot_state(slot) == SLOT_MOVING && backend == slot_previous(slot) && backend != slot_owner(slot))
+			steer_count(s, WORKER_MOVING_PREVIOUS);
+		steer_settle(p, backend, alive);
+	}
+}
+
+/* Picks the backend of every packet that has a service, after steer_hash(). alive: [ABI_BACKENDS_MAX + 1], by backend index. */
 static inline void
 steer_burst(struct steer *s, const struct steer_service *services, const uint8_t *alive, struct burst *b)
 {
-	steer_hash_pass(services, b);
-	steer_prefetch_pass(s, services, b);
-	steer_decide_pass(s, services, alive, b);
+	uint16_t others[BURST_MAX];
+	unsigned n;
+
+	n = steer_slot_pass(s, services, alive, b, others);
+	steer_table_pass(s, services, alive, b, others, n);
 }
 
 #endif

@@ -20,8 +20,8 @@ struct tx_way {
 	uint16_t n;
 	bool has_multi_segs;
 	rte_spinlock_t *lock; /* NULL: the queue is this worker's own */
+	uint64_t bytes; /* of those packets */
 	struct rte_mbuf *mbufs[BURST_MAX];
-	uint32_t lens[BURST_MAX];
 };
 
 /* One worker's state; the counters have no other writer. */
@@ -44,79 +44,83 @@ tx_add(_Atomic uint64_t *counter, uint64_t by)
 static inline void
 tx_put(struct tx_way *way, struct rte_mbuf *mbuf)
 {
-	way->lens[way->n] = mbuf->pkt_len;
+	way->bytes += mbuf->pkt_len;
 	way->mbufs[way->n++] = mbuf;
 }
 
-static inline void
-tx_count_flow(struct tx *tx, const struct packet *p)
-{
-	struct abi_service_counters *service = &tx->services[p->service];
-	struct abi_backend_counters *backend = &tx->backends[p->backend];
-	bool opens = p->flags & PACKET_OPENS;
+/* Packets in a row of one service: counted here, then added to its counters at once. */
+struct tx_run {
+	uint64_t packets;
+	uint64_t bytes;
+	uint64_t openings;
+	uint16_t service;
+};
 
-	tx_add(&service->packets, 1);
-	tx_add(&service->bytes, p->ip_len);
-	tx_add(&service->openings, opens);
-	if (unlikely(p->verdict != VERDICT_FORWARDED)) {
-		tx_add(&service->dropped, 1);
+static inline void
+tx_run_end(struct tx *tx, struct tx_run *run)
+{
+	struct abi_service_counters *service = &tx->services[run->service];
+
+	if (run->packets == 0)
 		return;
+	tx_add(&service->packets, run->packets);
+	tx_add(&service->bytes, run->bytes);
+	tx_add(&service->openings, run->openings);
+	run->packets = run->bytes = run->openings = 0;
+}
+
+static inline void
+tx_count_service(struct tx *tx, struct tx_run *run, const struct packet *p)
+{
+	if (p->service != run->service) {
+		tx_run_end(tx, run);
+		run->service = p->service;
 	}
+	run->packets++;
+	run->bytes += p->ip_len;
+	run->openings += p->flags / PACKET_OPENS & 1;
+}
+
+static inline void
+tx_count_backend(struct tx *tx, const struct packet *p)
+{
+	struct abi_backend_counters *backend = &tx->backends[p->backend];
+
 	tx_add(&backend->packets, 1);
 	tx_add(&backend->bytes, p->ip_len);
-	tx_add(&backend->openings, opens);
-	tx_add(&backend->icmp, (p->flags & PACKET_ICMP_ERROR) != 0);
+	if (p->flags & PACKET_OPENS)
+		tx_add(&backend->openings, 1);
+	if (unlikely(p->flags & PACKET_ICMP_ERROR))
+		tx_add(&backend->icmp, 1);
 }
 
-/* Where a packet with this verdict goes; NULL: nowhere. */
-static inline struct tx_way *
-tx_way_of(struct tx *tx, struct packet *p)
-{
-	switch (p->verdict) {
-	case VERDICT_FORWARDED:
-	case VERDICT_ECHO_REPLIED:
-	case VERDICT_REFUSED_RST:
-	case VERDICT_REFUSED_UNREACHABLE:
-	case VERDICT_TOO_BIG:
-		return &tx->ports[p->tx_port];
-	case VERDICT_KERNEL_UNICAST:
-	case VERDICT_KERNEL_MULTICAST:
-	case VERDICT_KERNEL_BROADCAST:
-		if (tx->kernel[p->rx_port].ethdev != UINT16_MAX)
-			return &tx->kernel[p->rx_port];
-		p->verdict = VERDICT_NO_EXCEPTION;
-		return NULL;
-	default:
-		return NULL;
-	}
-}
+/* All but what was forwarded in one piece: answers, the kernel's, what has been dropped. Takes the mbuf over. */
+void tx_other(struct tx *tx, struct packet *p);
 
 static inline void
 tx_sort_pass(struct tx *tx, struct burst *b)
 {
+	struct tx_run run = {.service = SERVICE_NONE};
+	uint64_t forwarded = 0;
+
 	for (unsigned i = 0; i < b->n; i++) {
 		struct packet *p = &b->packets[i];
-		struct tx_way *way;
 
-		/* Every stage settles what is its own; what none settled has no service. */
-		if (unlikely(p->verdict == VERDICT_OPEN))
-			p->verdict = VERDICT_NO_SERVICE;
-		way = tx_way_of(tx, p);
-		if (way && !way->has_multi_segs && p->mbuf->nb_segs > 1 && rte_pktmbuf_linearize(p->mbuf) != 0) {
-			p->verdict = VERDICT_NO_HEADROOM;
-			way = NULL;
-		}
-		tx_add(&tx->block->verdicts[p->verdict], 1);
 		if (p->service != SERVICE_NONE)
-			tx_count_flow(tx, p);
-		if (way)
-			tx_put(way, p->mbuf);
-		else if (p->verdict != VERDICT_HELD)
-			rte_pktmbuf_free(p->mbuf);
+			tx_count_service(tx, &run, p);
+		if (unlikely(p->verdict != VERDICT_FORWARDED || p->mbuf->nb_segs != 1)) {
+			tx_other(tx, p);
+			continue;
+		}
+		forwarded++;
+		tx_count_backend(tx, p);
+		tx_put(&tx->ports[p->tx_port], p->mbuf);
 	}
+	tx_run_end(tx, &run);
+	tx_add(&tx->block->verdicts[VERDICT_FORWARDED], forwarded);
 }
 
-/* Sends what was put; 0 and more: how many the queue took. */
+/* Sends what was put; how many the queue took. Of the others, freed, the octets are taken off way->bytes. */
 static inline unsigned
 tx_send(struct tx_way *way)
 {
@@ -127,6 +131,8 @@ tx_send(struct tx_way *way)
 	sent = rte_eth_tx_burst(way->ethdev, way->queue, way->mbufs, way->n);
 	if (way->lock)
 		rte_spinlock_unlock(way->lock);
+	for (unsigned i = sent; unlikely(i < way->n); i++)
+		way->bytes -= way->mbufs[i]->pkt_len;
 	if (unlikely(sent < way->n))
 		rte_pktmbuf_free_bulk(way->mbufs + sent, way->n - sent);
 	return sent;
@@ -135,16 +141,14 @@ tx_send(struct tx_way *way)
 static inline void
 tx_flush_port(struct tx *tx, struct tx_way *way)
 {
-	uint64_t bytes = 0;
 	unsigned sent = tx_send(way);
 
-	for (unsigned i = 0; i < sent; i++)
-		bytes += way->lens[i];
 	tx_add(&tx->block->counters[WORKER_TX_PACKETS], sent);
-	tx_add(&tx->block->counters[WORKER_TX_BYTES], bytes);
+	tx_add(&tx->block->counters[WORKER_TX_BYTES], way->bytes);
 	if (unlikely(sent < way->n))
 		tx_add(&tx->block->verdicts[VERDICT_TX_FULL], way->n - sent);
 	way->n = 0;
+	way->bytes = 0;
 }
 
 static inline void
@@ -158,6 +162,7 @@ tx_flush_pass(struct tx *tx)
 
 			tx_add(&tx->block->verdicts[VERDICT_NO_EXCEPTION], tx->kernel[i].n - sent);
 			tx->kernel[i].n = 0;
+			tx->kernel[i].bytes = 0;
 		}
 	}
 }

@@ -51,7 +51,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	static const struct steer_service service = {.seed = 1};
 	struct classify_table *table;
 	struct rte_mbuf mbuf = {.nb_segs = 1, .data_len = (uint16_t)size, .pkt_len = (uint32_t)size};
-	struct packet *p = &burst.packets[0];
+	struct packet plain, *p = &burst.packets[0];
+	bool is_plain;
 
 	if (size == 0 || size > UINT16_MAX)
 		return -1;
@@ -61,12 +62,16 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		abort();
 	memcpy(mbuf.buf_addr, data, size);
 	burst.n = 1;
-	*p = (struct packet){.mbuf = &mbuf};
-	parse_burst(&burst);
-	classify_vips_burst(table, &burst);
+	packet_init(p, &mbuf, 0);
+	is_plain = parse_plain(p);
+	plain = *p;
+	parse_any(p);
+	if (is_plain && memcmp(&plain, p, sizeof(plain)) != 0)
+		abort();
+	classify_packet(table, p);
 	offsets_check(p, size);
-	classify_services_burst(table, &burst);
-	if (packet_is_open(p) && p->service != SERVICE_NONE)
+	classify_fragment(table, p);
+	if (p->service != SERVICE_NONE)
 		p->flow = steer_flow(&service, p);
 	free(mbuf.buf_addr);
 	classify_table_free(table);

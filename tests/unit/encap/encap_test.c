@@ -209,7 +209,7 @@ encapsulated(struct rte_mbuf *mbuf)
 {
 	struct packet *p = (frames_clear(&burst), frames_add_mbuf(&burst, mbuf));
 
-	parse_burst(&burst);
+	frames_parse(&burst);
 	p->flow = FLOW;
 	p->service = 0;
 	p->backend = 1;

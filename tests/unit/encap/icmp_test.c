@@ -179,7 +179,7 @@ answered(struct rte_mbuf *mbuf, uint16_t mtu, uint64_t now)
 	struct packet *p = (frames_clear(&burst), frames_add_mbuf(&burst, mbuf));
 
 	p->rx_port = 3;
-	parse_burst(&burst);
+	frames_parse(&burst);
 	p->vip = 2;
 	if (mtu) {
 		p->need = NEED_TOO_BIG;

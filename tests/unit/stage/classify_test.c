@@ -106,6 +106,21 @@ Test(classify, takes_the_narrowest_service)
 	"45000038 12340000 40010000 " CLIENT4 dst "0304000000000500 45000038 12340000 40060000 " vip CLIENT4           \
 	"01bb1388 00000001"
 
+/* Both ways there are: what classify_plain finds, classify_packet must find too. */
+static void
+classify(const struct classify_table *with)
+{
+	struct packet *p = &burst.packets[0], plain = *p;
+	bool is_found = parse_plain(&plain) && classify_plain(with, &plain);
+
+	classify_packet(with, p);
+	classify_fragment(with, p);
+	if (!is_found)
+		return;
+	cr_expect_eq(p->verdict, VERDICT_OPEN);
+	cr_expect_eq(p->service, plain.service);
+}
+
 Test(classify, tells_vips_from_the_nodes_own_traffic)
 {
 	static const struct {
@@ -138,9 +153,8 @@ Test(classify, tells_vips_from_the_nodes_own_traffic)
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
 		const struct packet *p = frames_add(&burst, rows[i].hex);
 
-		parse_burst(&burst);
-		classify_vips_burst(table, &burst);
-		classify_services_burst(table, &burst);
+		frames_parse(&burst);
+		classify(table);
 		cr_expect_eq(p->verdict, rows[i].verdict, "%s: verdict %u", rows[i].name, p->verdict);
 		cr_expect_eq(p->vip, rows[i].vip, "%s: vip %u", rows[i].name, p->vip);
 		cr_expect_eq(p->service, rows[i].service, "%s: service %u", rows[i].name, p->service);
@@ -153,8 +167,8 @@ Test(classify, does_without_any_vip)
 	struct classify_table *empty = classify_table_new(NULL, 0, NULL, 0);
 	const struct packet *p = frames_add(&burst, ETH4 TO4(VIP4));
 
-	parse_burst(&burst);
-	classify_vips_burst(empty, &burst);
+	frames_parse(&burst);
+	classify(empty);
 	cr_expect_eq(p->verdict, VERDICT_KERNEL_UNICAST);
 	classify_table_free(empty);
 }

@@ -46,7 +46,7 @@ static void
 run(uint32_t now_s)
 {
 	burst.now_s = now_s;
-	parse_burst(&burst);
+	frames_parse(&burst);
 	fragment_burst(fragments, &burst);
 }
 

@@ -39,7 +39,7 @@ rows_check(const struct row *rows, size_t n)
 {
 	for (size_t i = 0; i < n; i++) {
 		frames_clear(&burst);
-		parse_burst((frames_add(&burst, rows[i].hex), &burst));
+		frames_parse((frames_add(&burst, rows[i].hex), &burst));
 		row_check(&rows[i], &burst.packets[0]);
 	}
 	frames_clear(&burst);
@@ -227,10 +227,10 @@ Test(parse, takes_the_flow_that_an_icmp_error_quotes)
 	};
 
 	rows_check(rows, ARRAY_LEN(rows));
-	parse_burst((frames_add(&burst, rows[0].hex), &burst));
+	frames_parse((frames_add(&burst, rows[0].hex), &burst));
 	cr_expect_eq(burst.packets[0].src_at, 34 + 8 + 16);
 	cr_expect_eq(burst.packets[0].dst_at, 34 + 8 + 12);
-	parse_burst((frames_clear(&burst), frames_add(&burst, rows[8].hex), &burst));
+	frames_parse((frames_clear(&burst), frames_add(&burst, rows[8].hex), &burst));
 	cr_expect_eq(burst.packets[0].src_at, 54 + 8 + 24);
 	cr_expect_eq(burst.packets[0].dst_at, 54 + 8 + 8);
 }
@@ -240,7 +240,7 @@ Test(parse, believes_the_nic_about_a_wrong_checksum)
 	struct packet *p = frames_add(&burst, ETH4 IP4("0028", "0000", "06") TCP("02"));
 
 	p->mbuf->ol_flags |= RTE_MBUF_F_RX_IP_CKSUM_BAD;
-	parse_burst(&burst);
+	frames_parse(&burst);
 	cr_expect_eq(p->error, VERDICT_IP_CHECKSUM);
 }
 
@@ -265,7 +265,7 @@ Test(parse, survives_every_cut_and_every_wrong_octet)
 				rte_pktmbuf_trim(p->mbuf, (uint16_t)(len - at));
 			else
 				*packet_at(p, (uint16_t)(at - len)) = 0xff;
-			parse_burst(&burst);
+			frames_parse(&burst);
 			cr_assert(p->verdict != VERDICT_OPEN || p->error != VERDICT_OPEN ||
 				  (p->l4_at <= len && p->src_at + 4U <= len && p->dst_at + 4U <= len));
 		}
@@ -290,7 +290,7 @@ Test(parse, gathers_headers_from_many_segments)
 		struct packet *p = frames_add_mbuf(&burst, frames_mbuf_in_pieces(row.hex, piece));
 		uint32_t len = p->mbuf->pkt_len;
 
-		parse_burst(&burst);
+		frames_parse(&burst);
 		row_check(&row, p);
 		cr_expect_eq(p->mbuf->pkt_len, len);
 		frames_clear(&burst);
@@ -307,7 +307,7 @@ Test(parse, copies_a_frame_whose_first_segment_is_shared)
 
 	rte_pktmbuf_refcnt_update(mbuf, 1);
 	p = frames_add_mbuf(&burst, mbuf);
-	parse_burst(&burst);
+	frames_parse(&burst);
 	row_check(&row, p);
 	cr_expect_neq(p->mbuf, mbuf);
 	frames_clear(&burst);
