@@ -9,6 +9,7 @@
 #ifndef DATAPLANE_PACKET_H
 #define DATAPLANE_PACKET_H
 
+#include <rte_byteorder.h>
 #include <rte_mbuf.h>
 
 #include "abi/counters.h"
@@ -60,13 +61,19 @@ struct packet {
 	uint8_t vip;	   /* classify: 1: the destination is a VIP, service or not; 2: it refuses what no service takes */
 	uint16_t service;  /* index in the snapshot; classify writes it. Not NONE: open up to steer */
 	uint16_t rx_port;
-	uint16_t src_port; /* host order */
-	uint16_t dst_port; /* host order */
+	union { /* host order */
+		uint32_t ports; /* source above destination */
+		struct {
+			uint16_t dst_port;
+			uint16_t src_port;
+		};
+	};
 	uint16_t ip_len;   /* octets of the IP packet, as its header says and the frame holds */
 	uint8_t protocol;  /* of the flow: IPPROTO_* (in an ICMP error: the quoted one) */
 	uint8_t flags;	   /* enum packet_flag */
 } __rte_aligned(64);
 _Static_assert(sizeof(struct packet) == 64, "struct packet");
+_Static_assert(RTE_BYTE_ORDER == RTE_LITTLE_ENDIAN, "struct packet: the order of its ports");
 
 struct burst {
 	uint64_t now_tsc; /* read once for the burst */

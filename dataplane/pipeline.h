@@ -11,23 +11,30 @@
 #include "dataplane/worker.h"
 
 static __rte_noinline void
-pipeline_any(const struct snapshot *tables, struct burst *b, struct packet *p)
+pipeline_any(const struct snapshot *tables, struct burst *b, struct packet *p, struct rte_mbuf *mbuf, uint16_t rx_port)
 {
-	parse_packet(p);
+	packet_init(p, mbuf, rx_port);
+	parse_any(p);
 	classify_packet(tables->classify, p);
 	if (p->service != SERVICE_NONE)
-		steer_hash(tables->services, p);
+		steer_hash(tables->services, p, p->flags & PACKET_V6);
 	if (p->flags & PACKET_FRAGMENT)
 		b->has_fragments = true;
 }
 
 static inline void
-pipeline_packet(const struct snapshot *tables, struct burst *b, struct packet *p)
+pipeline_packet(const struct snapshot *tables, struct burst *b, struct packet *p, struct rte_mbuf *mbuf,
+		uint16_t rx_port)
 {
-	if (likely(parse_plain(p) && classify_plain(tables->classify, p)))
-		steer_hash(tables->services, p);
+	uint16_t type = parse_plain_type(mbuf);
+
+	if (type == PARSE_TYPE_V4 && parse_plain_v4(p, mbuf, rx_port) && classify_plain(tables->classify, p, false))
+		steer_hash(tables->services, p, false);
+	else if (type == PARSE_TYPE_V6 && parse_plain_v6(p, mbuf, rx_port) &&
+		 classify_plain(tables->classify, p, true))
+		steer_hash(tables->services, p, true);
 	else
-		pipeline_any(tables, b, p);
+		pipeline_any(tables, b, p, mbuf, rx_port);
 }
 
 static __rte_noinline void
@@ -39,15 +46,16 @@ pipeline_fragments(struct worker *w, const struct snapshot *tables, struct burst
 
 		classify_fragment(tables->classify, p);
 		if ((p->flags & PACKET_FRAGMENT) && p->service != SERVICE_NONE)
-			steer_hash(tables->services, p);
+			steer_hash(tables->services, p, p->flags & PACKET_V6);
 	}
 }
 
-/* n <= BURST_MAX. */
-static inline void
+/* n <= BURST_MAX. The octets of the frames as they came. */
+static inline uint64_t
 pipeline_run(struct worker *w, const struct snapshot *tables, struct rte_mbuf **mbufs, unsigned n, uint16_t rx_port)
 {
 	struct burst *b = &w->burst;
+	uint64_t bytes = 0;
 
 	b->n = (uint16_t)n;
 	b->has_fragments = false;
@@ -55,8 +63,8 @@ pipeline_run(struct worker *w, const struct snapshot *tables, struct rte_mbuf **
 		rte_prefetch0(rte_pktmbuf_mtod(mbufs[i], void *));
 	for (unsigned i = 0; i < n; i++) {
 		rte_prefetch0(rte_pktmbuf_mtod(mbufs[RTE_MIN(i + BURST_AHEAD, n - 1)], void *));
-		packet_init(&b->packets[i], mbufs[i], rx_port);
-		pipeline_packet(tables, b, &b->packets[i]);
+		bytes += mbufs[i]->pkt_len;
+		pipeline_packet(tables, b, &b->packets[i], mbufs[i], rx_port);
 	}
 	if (unlikely(b->has_fragments))
 		pipeline_fragments(w, tables, b);
@@ -65,6 +73,7 @@ pipeline_run(struct worker *w, const struct snapshot *tables, struct rte_mbuf **
 	if (unlikely(b->has_open))
 		icmp_burst(&w->icmp, b);
 	tx_burst(&w->tx, b);
+	return bytes;
 }
 
 #endif

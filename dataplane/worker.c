@@ -112,30 +112,29 @@ worker_free(struct worker *w)
 	rte_free(w);
 }
 
-static void
+static uint64_t
 burst_run(struct worker *w, struct rte_mbuf **mbufs, unsigned n, uint16_t port, uint64_t tsc)
 {
 	const struct snapshot *tables;
+	uint64_t bytes;
 
 	w->burst.now_tsc = tsc;
 	w->burst.now_s = worker_now_s(w->shared, tsc);
 	/* Acquire pairs with the release of tables_publish. */
 	tables = atomic_load_explicit(w->shared->current, memory_order_acquire);
-	pipeline_run(w, tables, mbufs, n, port);
+	bytes = pipeline_run(w, tables, mbufs, n, port);
 	atomic_store_explicit(&w->tx.block->generation, tables->generation, memory_order_relaxed);
+	return bytes;
 }
 
 void
 worker_burst(struct worker *w, struct rte_mbuf **mbufs, unsigned n, uint16_t port, uint64_t tsc)
 {
-	uint64_t bytes = 0;
+	uint64_t bytes = burst_run(w, mbufs, n, port, tsc);
 
-	for (unsigned i = 0; i < n; i++)
-		bytes += mbufs[i]->pkt_len;
 	tx_add(&w->tx.block->counters[WORKER_BURSTS], 1);
 	tx_add(&w->tx.block->counters[WORKER_RX_PACKETS], n);
 	tx_add(&w->tx.block->counters[WORKER_RX_BYTES], bytes);
-	burst_run(w, mbufs, n, port, tsc);
 }
 
 static unsigned

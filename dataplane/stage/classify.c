@@ -126,7 +126,7 @@ exact_fill(struct classify_table *table, const struct classify_vip *vips, const 
 {
 	for (unsigned i = 0; i < n_rules; i++) {
 		const struct addr *addr = &vips[rules[i].vip].prefix.addr;
-		uint64_t rest = classify_exact_rest(rules[i].protocol, htobe16(rules[i].port_first));
+		uint64_t rest = classify_exact_rest(rules[i].protocol, rules[i].port_first);
 
 		if (!rule_is_of_one_address(&rules[i], vips))
 			continue;

@@ -84,8 +84,8 @@ struct classify_vip_rules {
 	bool refuse;
 };
 
-/* Services of one address, protocol and port, which are most of them: found in one step. Numbers as they are in the
- * packet; classify_exact_rest() in `rest`, 0: the cell is empty. */
+/* Services of one address, protocol and port, which are most of them: found in one step. Addresses as they
+ * are in the packet; classify_exact_rest() in `rest`, 0: the cell is empty. */
 struct classify_exact4 {
 	uint64_t rest; /* and the address above it */
 	uint64_t service;
@@ -146,30 +146,31 @@ classify_port_key(uint16_t vip, uint8_t protocol, uint16_t port)
 static inline uint32_t
 classify_port_hash(uint64_t key)
 {
-	return (uint32_t)flowhash_mum(key ^ FLOWHASH_K0, FLOWHASH_K1);
+	return (uint32_t)flowhash_mum(key ^ FLOWHASH_K0, key >> 32 ^ FLOWHASH_K1);
 }
 
-/* port: as in the packet. */
 static inline uint64_t
 classify_exact_rest(uint8_t protocol, uint16_t port)
 {
 	return (uint64_t)port << 16 | (uint64_t)protocol << 8 | 1;
 }
 
+/* Both factors take part of the key: with a constant one, keys in a row would fall on few cells. */
 static inline uint32_t
 classify_exact4_hash(uint64_t rest)
 {
-	return (uint32_t)(rest * FLOWHASH_K0 >> 32);
+	return (uint32_t)flowhash_mum(rest ^ FLOWHASH_K0, rest >> 32 ^ FLOWHASH_K1);
 }
 
 static inline uint32_t
 classify_exact6_hash(uint64_t high, uint64_t low, uint64_t rest)
 {
-	return (uint32_t)flowhash_mum(high ^ FLOWHASH_K0, low ^ rest);
+	return (uint32_t)flowhash_mum(high ^ low >> 32 ^ FLOWHASH_K0, low ^ rest);
 }
 
-static inline uint16_t
-classify_exact4_find(const struct classify_table *table, const uint8_t *dst, uint64_t rest)
+/* Found: true, and the service. */
+static inline bool
+classify_exact4_find(const struct classify_table *table, const uint8_t *dst, uint64_t rest, uint16_t *service)
 {
 	uint32_t addr;
 
@@ -178,15 +179,17 @@ classify_exact4_find(const struct classify_table *table, const uint8_t *dst, uin
 	for (uint32_t at = classify_exact4_hash(rest);; at++) {
 		const struct classify_exact4 *cell = &table->exact4[at & table->exact4_mask];
 
-		if (likely(cell->rest == rest))
-			return (uint16_t)cell->service;
+		if (likely(cell->rest == rest)) {
+			*service = (uint16_t)cell->service;
+			return true;
+		}
 		if (cell->rest == 0)
-			return SERVICE_NONE;
+			return false;
 	}
 }
 
-static inline uint16_t
-classify_exact6_find(const struct classify_table *table, const uint8_t *dst, uint64_t rest)
+static inline bool
+classify_exact6_find(const struct classify_table *table, const uint8_t *dst, uint64_t rest, uint16_t *service)
 {
 	uint64_t high, low;
 
@@ -195,27 +198,25 @@ classify_exact6_find(const struct classify_table *table, const uint8_t *dst, uin
 	for (uint32_t at = classify_exact6_hash(high, low, rest);; at++) {
 		const struct classify_exact6 *cell = &table->exact6[at & table->exact6_mask];
 
-		if (likely(cell->low == low && cell->high == high && cell->rest == rest))
-			return (uint16_t)cell->service;
+		if (likely(cell->low == low && cell->high == high && cell->rest == rest)) {
+			*service = (uint16_t)cell->service;
+			return true;
+		}
 		if (cell->rest == 0)
-			return SERVICE_NONE;
+			return false;
 	}
 }
 
-/* A plain packet (parse_plain) of a service of one address and port. False: it is for classify_packet(). */
+/* A packet that parse_plain_v4 or _v6 took, of a service of one address and port. False: for classify_packet(). */
 static inline bool
-classify_plain(const struct classify_table *table, struct packet *p)
+classify_plain(const struct classify_table *table, struct packet *p, bool is_v6)
 {
 	const uint8_t *dst = packet_at(p, p->dst_at);
-	uint64_t rest;
-	uint16_t port;
+	uint64_t rest = classify_exact_rest(p->protocol, p->dst_port);
 
-	memcpy(&port, packet_at(p, (uint16_t)(p->l4_at + 2)), sizeof(port));
-	rest = classify_exact_rest(p->protocol, port);
-	p->service = p->flags & PACKET_V6 ? classify_exact6_find(table, dst, rest)
-					  : classify_exact4_find(table, dst, rest);
 	p->vip = 1;
-	return p->service != SERVICE_NONE;
+	return is_v6 ? classify_exact6_find(table, dst, rest, &p->service)
+		     : classify_exact4_find(table, dst, rest, &p->service);
 }
 
 /* Index of the longest VIP prefix that holds the address, or CLASSIFY_VIP_NONE. octets: 4 or 16. */

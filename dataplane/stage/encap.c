@@ -80,31 +80,28 @@ protocol_set(struct encap_target *target)
 	memcpy(target->protocol, protocols[target->encap], sizeof(target->protocol));
 }
 
-/* After source_set. */
-static void
-words_set(struct encap_target *target)
-{
-	for (unsigned i = 0; i < 2; i++) {
-		uint16_t ttl = rte_cpu_to_be_16((uint16_t)(ENCAP_TTL << 8 | target->protocol[i]));
-
-		target->second[i] = (uint64_t)rte_cpu_to_be_32(target->source) << 32 | ttl;
-		target->sum[i] = (uint32_t)rte_cpu_to_be_16(encap_fold(target->addr_sum)) + ttl;
-	}
-}
-
 static void
 source_set(struct encap_target *target, const struct abi_backend *backend)
 {
 	size_t len = addr_len(&backend->addr);
 	uint8_t source[16];
 	uint16_t low;
+	uint64_t sum;
 
 	target->vary = (uint16_t)((1u << backend->source_vary_bits) - 1);
 	memcpy(source, backend->source.octets, len);
 	low = (uint16_t)((source[len - 2] << 8 | source[len - 1]) & ~target->vary);
 	target->source = (uint32_t)source[len - 4] << 24 | (uint32_t)source[len - 3] << 16 | low;
 	encap_store16(source + len - 2, low);
-	target->addr_sum = (uint32_t)encap_sum(source, (uint32_t)len) + encap_sum(backend->addr.octets, (uint32_t)len);
+	sum = encap_sum(source, (uint32_t)len) + encap_sum(backend->addr.octets, (uint32_t)len);
+	target->gue_sum =
+		encap_fold(sum + rte_cpu_to_be_16(IPPROTO_UDP) + rte_cpu_to_be_16(backend->gue_port));
+	for (unsigned i = 0; i < 2; i++) {
+		uint16_t ttl = rte_cpu_to_be_16((uint16_t)(ENCAP_TTL << 8 | target->protocol[i]));
+
+		target->second[i] = (uint64_t)rte_cpu_to_be_32(target->source) << 32 | ttl;
+		target->sum[i] = encap_fold(sum + ttl + rte_cpu_to_be_16(0x4500));
+	}
 }
 
 void
@@ -125,7 +122,6 @@ encap_target_init(struct encap_target *target, const struct abi_backend *backend
 	target->mtu = nexthop->mtu;
 	protocol_set(target);
 	source_set(target, backend);
-	words_set(target);
 	target->header_len = write_header(target->header, backend, nexthop, &target->l2_len);
 	target->outer_len = (uint8_t)(target->header_len - target->l2_len);
 }
@@ -141,13 +137,18 @@ encap_refuse(const struct encap_target *t, struct packet *p)
 	p->mtu = (uint16_t)(t->mtu - t->outer_len);
 }
 
-__rte_noinline bool
-encap_trim_chain(struct packet *p)
+__rte_noinline void
+encap_chain(struct encap_state *s, const struct encap_target *t, struct packet *p)
 {
-	uint32_t padding = rte_pktmbuf_pkt_len(p->mbuf) - p->l3_at - p->ip_len;
+	struct rte_mbuf *mbuf = p->mbuf;
+	uint32_t padding = rte_pktmbuf_pkt_len(mbuf) - p->l3_at - p->ip_len;
 
-	if (padding <= UINT16_MAX && rte_pktmbuf_trim(p->mbuf, (uint16_t)padding) == 0)
-		return true;
-	p->verdict = VERDICT_IP_LENGTH;
-	return false;
+	if (padding > UINT16_MAX || rte_pktmbuf_trim(mbuf, (uint16_t)padding) != 0) {
+		p->verdict = VERDICT_IP_LENGTH;
+		return;
+	}
+	encap_fill(s, t, p, packet_at(p, p->l3_at));
+	mbuf->data_len = (uint16_t)(t->header_len + mbuf->data_len - p->l3_at);
+	mbuf->pkt_len = t->header_len + (uint32_t)p->ip_len;
+	mbuf->data_off = (uint16_t)(mbuf->data_off + p->l3_at - t->header_len);
 }

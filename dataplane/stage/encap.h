@@ -31,7 +31,7 @@ enum {
 
 _Static_assert(RTE_BYTE_ORDER == RTE_LITTLE_ENDIAN, "first and second words of the IPv4 header are put together so");
 
-/* A backend ready for the packet path: what is the same for each of its packets. Numbers in host order. Two cache lines:
+/* A backend ready for the packet path: what is the same for each of its packets. Two cache lines:
  * the first for what is decided, the last 48 octets of the second for what is copied in most cases. */
 struct encap_target {
 	uint8_t is_alive; /* the generation has this backend */
@@ -49,9 +49,9 @@ struct encap_target {
 	uint16_t mtu;	   /* of the way: octets of an IP packet; 0 without a next hop */
 	uint16_t vary;	   /* mask of the outer source's low bits that vary with the flow */
 	uint16_t zero2;
-	uint32_t source;   /* low 32 bits of the outer source, without those of vary */
-	uint32_t addr_sum; /* of the 16-bit words of the outer addresses, likewise */
-	uint32_t sum[2];    /* IPv4: of the words that are the same for all packets, by whether the inner one is IPv6, */
+	uint32_t source;   /* low 32 bits of the outer source, without those of vary, in host order */
+	uint32_t gue_sum;  /* of the outer addresses, likewise, UDP as protocol and the destination port */
+	uint32_t sum[2];    /* IPv4: of what is the same for all packets, by whether the inner one is IPv6, */
 	uint64_t second[2]; /* and octets 8 to 15: TTL, protocol, no checksum, source; in the packet's byte order */
 	uint8_t header[ENCAP_HEADER_MAX]; /* right-aligned: the inner packet follows */
 } __rte_aligned(64);
@@ -95,8 +95,8 @@ encap_fold(uint64_t sum)
 	return (uint16_t)((sum & UINT16_MAX) + (sum >> 16));
 }
 
-/* RFC 1071's sum of 16-bit words, in host order. */
-static inline uint16_t
+/* RFC 1071's sum, to be folded. Of words in the packet's byte order, as all sums here: it is the same in any (2 (B)). */
+static inline uint64_t
 encap_sum(const uint8_t *octets, uint32_t len)
 {
 	uint64_t low = 0, high = 0, word;
@@ -118,9 +118,7 @@ encap_sum(const uint8_t *octets, uint32_t len)
 		high += quarter;
 		octets += 2;
 	}
-	if (len & 1)
-		high += rte_cpu_to_be_16((uint16_t)(*octets << 8));
-	return rte_be_to_cpu_16(encap_fold(low + high));
+	return low + high + (len & 1 ? *octets : 0);
 }
 
 /* ECN as RFC 6040 4.1 normal mode: copied. */
@@ -138,25 +136,23 @@ encap_vary(const struct encap_target *t, uint64_t flow)
 	return (uint16_t)(flow >> 24) & t->vary;
 }
 
-/*
- * The first 16 octets; the rest is the template's. All in the packet's byte order, so that nothing but the length has to
- * be turned: RFC 1071's sum is the same in any (2 (B)).
- */
+/* The first 16 octets; the rest is the template's. All in the packet's byte order: little has to be turned. */
 static inline void
 encap_fill_v4(struct encap_state *s, const struct encap_target *t, uint8_t *outer, const struct packet *p,
 	      uint16_t len, uint8_t class)
 {
-	uint64_t first = (uint64_t)rte_cpu_to_be_16(len) << 16 | (uint64_t)class << 8 | 0x45;
-	uint64_t vary = rte_cpu_to_be_16(encap_vary(t, p->flow));
-	uint64_t sum = t->sum[(p->flags & PACKET_V6) != 0] + vary;
-	uint64_t second = t->second[(p->flags & PACKET_V6) != 0];
+	bool is_v6 = p->flags & PACKET_V6, is_whole = p->flags & PACKET_DONT_FRAGMENT;
+	uint16_t identification = is_whole ? 0 : rte_cpu_to_be_16(s->identification++);
+	uint16_t fragment = is_whole ? rte_cpu_to_be_16(RTE_IPV4_HDR_DF_FLAG) : 0;
+	uint16_t vary = rte_cpu_to_be_16(encap_vary(t, p->flow)), be_len = rte_cpu_to_be_16(len);
+	uint32_t sum = t->sum[is_v6] + ((uint32_t)class << 8) + be_len + identification + fragment + vary;
+	uint64_t first = (uint64_t)fragment << 48 | (uint64_t)identification << 32 | (uint64_t)be_len << 16 |
+			 (uint64_t)class << 8 | 0x45;
+	uint64_t second = t->second[is_v6] | (uint64_t)vary << 48;
 
-	first |= p->flags & PACKET_DONT_FRAGMENT ? UINT64_C(0x40) << 48
-						 : (uint64_t)rte_cpu_to_be_16(s->identification++) << 32;
-	sum += (first & UINT32_MAX) + (first >> 32);
-	sum = (sum & UINT16_MAX) + (sum >> 16 & UINT16_MAX) + (sum >> 32);
+	sum = (sum & UINT16_MAX) + (sum >> 16);
 	sum += sum >> 16;
-	second |= vary << 48 | (uint64_t)(uint16_t)~sum << 16;
+	second |= (uint64_t)(uint16_t)~sum << 16;
 	memcpy(outer, &first, sizeof(first));
 	memcpy(outer + 8, &second, sizeof(second));
 }
@@ -172,75 +168,82 @@ encap_fill_v6(const struct encap_target *t, uint8_t *outer, const struct packet 
 	encap_store32(outer + 20, t->source | encap_vary(t, p->flow));
 }
 
-/* Of all segments. The mbuf still begins with the frame as it came. */
-static inline uint16_t
+/* Of all segments; a chain still begins with the frame as it came. */
+static inline uint64_t
 encap_payload_sum(const struct packet *p, const uint8_t *ip)
 {
 	uint16_t sum;
 
 	if (likely(p->mbuf->nb_segs == 1))
 		return encap_sum(ip, p->ip_len);
-	return rte_raw_cksum_mbuf(p->mbuf, p->l3_at, p->ip_len, &sum) == 0 ? rte_be_to_cpu_16(sum) : 0;
+	return rte_raw_cksum_mbuf(p->mbuf, p->l3_at, p->ip_len, &sum) == 0 ? sum : 0;
 }
 
 /* Checksum: optional over IPv4, due over IPv6 (RFC 8200 8.1). */
 static inline void
 encap_fill_gue(const struct encap_target *t, const struct packet *p, uint8_t *udp, const uint8_t *ip, uint8_t inner)
 {
-	uint32_t source = ENCAP_GUE_PORT_FIRST + (p->flow & ENCAP_GUE_PORT_MASK);
-	uint32_t len = p->ip_len + (uint32_t)sizeof(struct rte_udp_hdr) + ENCAP_GUE_LEN;
-	uint16_t destination, sum;
+	uint16_t source = rte_cpu_to_be_16((uint16_t)(ENCAP_GUE_PORT_FIRST + (p->flow & ENCAP_GUE_PORT_MASK)));
+	uint16_t len = rte_cpu_to_be_16((uint16_t)(p->ip_len + sizeof(struct rte_udp_hdr) + ENCAP_GUE_LEN));
+	uint16_t vary = rte_cpu_to_be_16(encap_vary(t, p->flow)), sum;
 
-	memcpy(&destination, udp + 2, sizeof(destination));
-	destination = rte_be_to_cpu_16(destination);
-	encap_store16(udp, (uint16_t)source);
-	encap_store16(udp + 4, (uint16_t)len);
+	memcpy(udp, &source, sizeof(source));
+	memcpy(udp + 4, &len, sizeof(len));
 	udp[9] = inner;
 	if (!t->has_checksum)
 		return;
-	/* The length is in the pseudo-header too. */
-	sum = encap_fold(UINT64_C(0) + t->addr_sum + encap_vary(t, p->flow) + IPPROTO_UDP + 2 * len + source +
-			 destination + inner + encap_payload_sum(p, ip));
-	encap_store16(udp + 6, sum == UINT16_MAX ? UINT16_MAX : (uint16_t)~sum);
+	/* The length is in the pseudo-header too. `inner` is the low octet of a word. */
+	sum = encap_fold(encap_payload_sum(p, ip) + t->gue_sum + vary + source + 2 * (uint32_t)len +
+			 ((uint32_t)inner << 8));
+	sum = sum == UINT16_MAX ? sum : (uint16_t)~sum;
+	memcpy(udp + 6, &sum, sizeof(sum));
+}
+
+/* What comes between outer IP and inner packet, and is not the same for all. */
+static inline void
+encap_fill_shim(const struct encap_target *t, const struct packet *p, uint8_t *ip)
+{
+	bool is_v6 = p->flags & PACKET_V6;
+
+	if (t->encap == ABI_ENCAP_GRE)
+		encap_store16(ip - 2, is_v6 ? RTE_ETHER_TYPE_IPV6 : RTE_ETHER_TYPE_IPV4);
+	else
+		encap_fill_gue(t, p, ip - sizeof(struct rte_udp_hdr) - ENCAP_GUE_LEN, ip,
+			       is_v6 ? IPPROTO_IPV6 : IPPROTO_IPIP);
 }
 
 /* The header in front of the inner packet `ip`. */
 static inline void
 encap_fill(struct encap_state *s, const struct encap_target *t, const struct packet *p, uint8_t *ip)
 {
-	bool is_v6 = (p->flags & PACKET_V6) != 0;
-	uint16_t ethertype = is_v6 ? RTE_ETHER_TYPE_IPV6 : RTE_ETHER_TYPE_IPV4;
-	uint8_t inner = is_v6 ? IPPROTO_IPV6 : IPPROTO_IPIP, class = encap_class(t, ip, is_v6);
+	uint8_t class = encap_class(t, ip, p->flags & PACKET_V6);
 	uint16_t len = (uint16_t)(p->ip_len + t->outer_len);
-	uint8_t *outer = ip - (t->outer_len);
 
 	memcpy(ip - ENCAP_HEADER_SHORT, t->header + ENCAP_HEADER_MAX - ENCAP_HEADER_SHORT, ENCAP_HEADER_SHORT);
 	if (t->header_len > ENCAP_HEADER_SHORT)
 		memcpy(ip - ENCAP_HEADER_MAX, t->header, ENCAP_HEADER_MAX - ENCAP_HEADER_SHORT);
 	if (t->encap == ABI_ENCAP_L2) {
-		encap_store16(ip - 2, ethertype);
+		encap_store16(ip - 2, p->flags & PACKET_V6 ? RTE_ETHER_TYPE_IPV6 : RTE_ETHER_TYPE_IPV4);
 		return;
 	}
 	if (t->outer_family == 6)
-		encap_fill_v6(t, outer, p, len, class);
+		encap_fill_v6(t, ip - t->outer_len, p, len, class);
 	else
-		encap_fill_v4(s, t, outer, p, len, class);
-	if (t->encap == ABI_ENCAP_GRE)
-		encap_store16(ip - 2, ethertype);
-	else if (t->encap == ABI_ENCAP_GUE)
-		encap_fill_gue(t, p, ip - sizeof(struct rte_udp_hdr) - ENCAP_GUE_LEN, ip, inner);
+		encap_fill_v4(s, t, ip - t->outer_len, p, len, class);
+	if (t->encap != ABI_ENCAP_IPIP)
+		encap_fill_shim(t, p, ip);
 }
 
 /* A packet that can't go its way as it is: no next hop, too big. */
 void encap_refuse(const struct encap_target *t, struct packet *p);
-/* Takes Ethernet's padding off a chain of segments. False: the packet is settled. */
-MUST_CHECK bool encap_trim_chain(struct packet *p);
+/* A packet in several segments. */
+void encap_chain(struct encap_state *s, const struct encap_target *t, struct packet *p);
 
 static inline void
 encap_packet(struct encap_state *s, const struct encap_target *t, struct packet *p)
 {
 	struct rte_mbuf *mbuf = p->mbuf;
-	uint8_t *ip = packet_at(p, p->l3_at);
+	uint32_t len = t->header_len + (uint32_t)p->ip_len;
 
 	if (unlikely((uint32_t)p->ip_len + t->outer_len > t->mtu)) {
 		encap_refuse(t, p);
@@ -250,17 +253,16 @@ encap_packet(struct encap_state *s, const struct encap_target *t, struct packet 
 		p->verdict = VERDICT_NO_HEADROOM;
 		return;
 	}
-	if (unlikely(mbuf->nb_segs != 1) && !encap_trim_chain(p))
-		return;
-	encap_fill(s, t, p, ip);
-	if (likely(mbuf->nb_segs == 1))
-		mbuf->data_len = (uint16_t)(t->header_len + p->ip_len);
-	else
-		mbuf->data_len = (uint16_t)(t->header_len + mbuf->data_len - p->l3_at);
-	mbuf->pkt_len = t->header_len + (uint32_t)p->ip_len;
-	mbuf->data_off = (uint16_t)(mbuf->data_off + p->l3_at - t->header_len);
 	p->tx_port = t->port;
 	p->verdict = VERDICT_FORWARDED;
+	if (unlikely(mbuf->nb_segs != 1)) {
+		encap_chain(s, t, p);
+		return;
+	}
+	mbuf->data_off = (uint16_t)(mbuf->data_off + p->l3_at - t->header_len);
+	mbuf->data_len = (uint16_t)len; /* Ethernet's padding goes with it */
+	mbuf->pkt_len = len;
+	encap_fill(s, t, p, packet_at(p, p->l3_at));
 }
 
 /* targets: [ABI_BACKENDS_MAX + 1], by p->backend. */
@@ -269,10 +271,8 @@ encap_burst(struct encap_state *s, const struct encap_target *targets, struct bu
 {
 	bool has_open = false;
 
-	for (unsigned i = 0; i < b->n; i++) {
-		struct packet *p = &b->packets[i];
-
-		const struct encap_target *ahead = &targets[b->packets[i + BURST_AHEAD].backend];
+	for (struct packet *p = b->packets, *end = p + b->n; p < end; p++) {
+		const struct encap_target *ahead = &targets[p[BURST_AHEAD].backend];
 
 		rte_prefetch0(ahead);
 		rte_prefetch0(ahead->header + ENCAP_HEADER_MAX - 1);

@@ -340,7 +340,6 @@ parse_any(struct packet *p)
 	uint32_t len;
 	uint16_t type;
 
-	packet_init(p, p->mbuf, p->rx_port);
 	if (unlikely(p->mbuf->nb_segs > 1) && !parse_gather(p)) {
 		p->verdict = VERDICT_NO_HEADROOM;
 		return;

@@ -4,7 +4,7 @@
  * against the octets that the first segment holds and the IP header claims, and every loop is bounded.
  *
  * What is wrong with an IP packet is noted in `error`, not settled: whether it counts as a drop is for classify to say,
- * for what is not for a VIP goes to the kernel as it came. In: packet_init(). Out: see struct packet;
+ * for what is not for a VIP goes to the kernel as it came. Out: see struct packet;
  * l4_at is the outer L4 header, also of an ICMP error, whose flow (addresses, ports, protocol) is the quoted one's with
  * its direction turned: the quotation's source is the VIP.
  */
@@ -38,13 +38,22 @@ enum {
 	PARSE_QUIC_PORT = 443,
 };
 
-/* Looks at everything. What isn't parse_plain()'s. */
+/* Looks at everything. After packet_init(). */
 void parse_any(struct packet *p);
 
 static inline uint16_t
 parse_be16(const uint8_t *octets)
 {
 	return (uint16_t)(octets[0] << 8 | octets[1]);
+}
+
+static inline uint32_t
+parse_be32(const uint8_t *octets)
+{
+	uint32_t value;
+
+	memcpy(&value, octets, sizeof(value));
+	return rte_be_to_cpu_32(value);
 }
 
 /* A long header of type Initial: type 0 in version 1 (RFC 9000 17.2.2), type 1 in version 2 (RFC 9369 3.2). */
@@ -61,12 +70,11 @@ parse_is_quic_initial(const uint8_t *quic)
 static inline bool
 parse_plain_l4(struct packet *p, const uint8_t *l4, uint32_t left)
 {
-	uint32_t header_len;
+	uint32_t header_len, ports = parse_be32(l4);
 
-	p->src_port = parse_be16(l4);
-	p->dst_port = parse_be16(l4 + 2);
+	p->ports = ports;
 	if (p->protocol == IPPROTO_UDP) {
-		if (p->dst_port == PARSE_QUIC_PORT && left >= PARSE_UDP_LEN + 5 &&
+		if ((uint16_t)ports == PARSE_QUIC_PORT && left >= PARSE_UDP_LEN + 5 &&
 		    parse_is_quic_initial(l4 + PARSE_UDP_LEN))
 			p->flags |= PACKET_OPENS;
 		return true;
@@ -79,86 +87,99 @@ parse_plain_l4(struct packet *p, const uint8_t *l4, uint32_t left)
 	return header_len >= PARSE_TCP_LEN && header_len <= left;
 }
 
-/* held: octets of the frame from the IP header on, at least PARSE_V4_LEN + PARSE_UDP_LEN. */
+/*
+ * The common frame in few steps: one segment, no VLAN tag, not to a group, IPv4 without options or IPv6 without
+ * extension headers, no fragment, a whole TCP or UDP header. parse_plain_v4 and _v6 find what parse_any() finds, and
+ * false when the packet is for that. They write the whole of *p.
+ */
 static inline bool
-parse_plain_v4(struct packet *p, const uint8_t *ip, uint32_t held)
+parse_plain_v4(struct packet *p, struct rte_mbuf *mbuf, uint16_t rx_port)
 {
+	uint8_t *frame = rte_pktmbuf_mtod(mbuf, uint8_t *);
+	const uint8_t *ip = frame + PARSE_L2_LEN;
 	uint32_t ip_len = parse_be16(ip + 2);
 	uint16_t fragment = parse_be16(ip + 6);
 
-	*p = (struct packet){
-		.mbuf = p->mbuf,
-		.frame = p->frame,
-		.rx_port = p->rx_port,
+	static const struct packet same = {
 		.l3_at = PARSE_L2_LEN,
 		.l4_at = PARSE_L2_LEN + PARSE_V4_LEN,
 		.src_at = PARSE_L2_LEN + 12,
 		.dst_at = PARSE_L2_LEN + 16,
 		.identification_at = PARSE_L2_LEN + 4,
-		.ip_len = (uint16_t)ip_len,
-		.protocol = ip[9],
-		.flags = (uint8_t)(PACKET_HAS_PORTS | (fragment & 0x4000 ? PACKET_DONT_FRAGMENT : 0)),
 		.service = SERVICE_NONE,
 		.backend = BACKEND_NONE,
 	};
-	if (ip[0] != 0x45 || (fragment & 0x3fff) || ip_len < PARSE_V4_LEN + PARSE_UDP_LEN || ip_len > held)
+
+	*p = same;
+	p->mbuf = mbuf;
+	p->frame = frame;
+	p->rx_port = rx_port;
+	p->ip_len = (uint16_t)ip_len;
+	p->protocol = ip[9];
+	p->flags = (uint8_t)(PACKET_HAS_PORTS | (fragment & 0x4000) >> 7); /* DF is PACKET_DONT_FRAGMENT */
+	if (ip[0] != 0x45 || (fragment & 0x3fff) || ip_len < PARSE_V4_LEN + PARSE_UDP_LEN ||
+	    ip_len + PARSE_L2_LEN > mbuf->data_len)
 		return false;
-	if ((p->mbuf->ol_flags & RTE_MBUF_F_RX_IP_CKSUM_MASK) == RTE_MBUF_F_RX_IP_CKSUM_BAD)
+	if ((mbuf->ol_flags & RTE_MBUF_F_RX_IP_CKSUM_MASK) == RTE_MBUF_F_RX_IP_CKSUM_BAD)
 		return false;
 	return parse_plain_l4(p, ip + PARSE_V4_LEN, ip_len - PARSE_V4_LEN);
 }
 
-/* held: at least PARSE_V6_LEN + PARSE_UDP_LEN. */
 static inline bool
-parse_plain_v6(struct packet *p, const uint8_t *ip, uint32_t held)
+parse_plain_v6(struct packet *p, struct rte_mbuf *mbuf, uint16_t rx_port)
 {
+	uint8_t *frame = rte_pktmbuf_mtod(mbuf, uint8_t *);
+	const uint8_t *ip = frame + PARSE_L2_LEN;
 	uint32_t left = parse_be16(ip + 4);
 
-	*p = (struct packet){
-		.mbuf = p->mbuf,
-		.frame = p->frame,
-		.rx_port = p->rx_port,
+	static const struct packet same = {
 		.l3_at = PARSE_L2_LEN,
 		.l4_at = PARSE_L2_LEN + PARSE_V6_LEN,
 		.src_at = PARSE_L2_LEN + 8,
 		.dst_at = PARSE_L2_LEN + 24,
-		.ip_len = (uint16_t)(left + PARSE_V6_LEN),
-		.protocol = ip[6],
 		.flags = PACKET_HAS_PORTS | PACKET_V6 | PACKET_DONT_FRAGMENT,
 		.service = SERVICE_NONE,
 		.backend = BACKEND_NONE,
 	};
-	if (ip[0] >> 4 != 6 || left < PARSE_UDP_LEN || left + PARSE_V6_LEN > held)
+
+	*p = same;
+	p->mbuf = mbuf;
+	p->frame = frame;
+	p->rx_port = rx_port;
+	p->ip_len = (uint16_t)(left + PARSE_V6_LEN);
+	p->protocol = ip[6];
+	if (ip[0] >> 4 != 6 || left < PARSE_UDP_LEN || left + PARSE_L2_LEN + PARSE_V6_LEN > mbuf->data_len)
 		return false;
 	return parse_plain_l4(p, ip + PARSE_V6_LEN, left);
 }
 
-/*
- * The common frame in few steps: one segment, no VLAN tag, not to a group, IPv4 without options or IPv6 without
- * extension headers, no fragment, a whole TCP or UDP header. Finds what parse_any() finds. False: it is for that.
- */
-static inline bool
-parse_plain(struct packet *p)
+/* The Ethernet type when the frame is long enough for parse_plain_v4 or _v6 to look at, else 0. */
+static inline uint16_t
+parse_plain_type(const struct rte_mbuf *mbuf)
 {
-	const struct rte_mbuf *mbuf = p->mbuf;
-	const uint8_t *frame = p->frame;
+	const uint8_t *frame = rte_pktmbuf_mtod(mbuf, const uint8_t *);
 	uint32_t len = rte_pktmbuf_data_len(mbuf);
 	uint16_t type;
 
 	if (mbuf->nb_segs != 1 || len < PARSE_L2_LEN + PARSE_V4_LEN + PARSE_UDP_LEN || (frame[0] & 1))
-		return false;
+		return 0;
 	type = parse_be16(frame + 12);
-	if (type == PARSE_TYPE_V4)
-		return parse_plain_v4(p, frame + PARSE_L2_LEN, len - PARSE_L2_LEN);
-	return type == PARSE_TYPE_V6 && len >= PARSE_L2_LEN + PARSE_V6_LEN + PARSE_UDP_LEN &&
-	       parse_plain_v6(p, frame + PARSE_L2_LEN, len - PARSE_L2_LEN);
+	if (type == PARSE_TYPE_V6 && len < PARSE_L2_LEN + PARSE_V6_LEN + PARSE_UDP_LEN)
+		return 0;
+	return type;
 }
 
-static inline void
-parse_packet(struct packet *p)
+static inline bool
+parse_plain(struct packet *p, struct rte_mbuf *mbuf, uint16_t rx_port)
 {
-	if (!parse_plain(p))
-		parse_any(p);
+	switch (parse_plain_type(mbuf)) {
+	case PARSE_TYPE_V4:
+		return parse_plain_v4(p, mbuf, rx_port);
+	case PARSE_TYPE_V6:
+		return parse_plain_v6(p, mbuf, rx_port);
+	default:
+		return false;
+	}
 }
 
 #endif

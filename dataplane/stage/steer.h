@@ -89,13 +89,11 @@ steer_slot(const struct packet *p)
 
 /* The table's key, whose top 16 bits are the slot: the 5-tuple's hash, or with the source's slot in its place. */
 static inline uint64_t
-steer_flow(const struct steer_service *service, const struct packet *p)
+steer_flow(const struct steer_service *service, const struct packet *p, bool is_v6)
 {
-	bool is_v6 = p->flags & PACKET_V6;
 	const uint8_t *src = packet_at(p, p->src_at), *dst = packet_at(p, p->dst_at);
-	uint32_t ports = (uint32_t)p->src_port << 16 | p->dst_port;
-	uint64_t hash = is_v6 ? flowhash_v6(service->seed, src, dst, ports, p->protocol)
-			      : flowhash_v4(service->seed, src, dst, ports, p->protocol);
+	uint64_t hash = is_v6 ? flowhash_v6(service->seed, src, dst, p->ports, p->protocol)
+			      : flowhash_v4(service->seed, src, dst, p->ports, p->protocol);
 
 	if (service->hash_on == ABI_HASH_FLOW)
 		return hash;
@@ -104,11 +102,11 @@ steer_flow(const struct steer_service *service, const struct packet *p)
 
 /* Of a packet with a service; its slot is on its way into the cache when steer_burst comes. */
 static inline void
-steer_hash(const struct steer_service *services, struct packet *p)
+steer_hash(const struct steer_service *services, struct packet *p, bool is_v6)
 {
 	const struct steer_service *service = &services[p->service];
 
-	p->flow = steer_flow(service, p);
+	p->flow = steer_flow(service, p, is_v6);
 	p->slot = &service->slots[p->flow >> 48];
 	rte_prefetch0(p->slot);
 }
@@ -196,9 +194,9 @@ static inline unsigned
 steer_slot_pass(struct steer *s, const struct steer_service *services, const uint8_t *alive, struct burst *b,
 		uint16_t *others)
 {
-	unsigned n = 0;
+	unsigned n = 0, n_packets = b->n;
 
-	for (unsigned i = 0; i < b->n; i++) {
+	for (unsigned i = 0; i < n_packets; i++) {
 		struct packet *p = &b->packets[i];
 		const struct steer_service *service = &services[p->service];
 		slot_word slot;

@@ -24,6 +24,15 @@ way_of(struct tx *tx, struct packet *p)
 	}
 }
 
+static void
+count_service(struct abi_service_counters *service, const struct packet *p)
+{
+	tx_add(&service->packets, 1);
+	tx_add(&service->bytes, p->ip_len);
+	tx_add(&service->openings, p->flags / PACKET_OPENS & 1);
+	tx_add(&service->dropped, p->verdict != VERDICT_FORWARDED);
+}
+
 __rte_noinline void
 tx_other(struct tx *tx, struct packet *p)
 {
@@ -38,10 +47,10 @@ tx_other(struct tx *tx, struct packet *p)
 		way = NULL;
 	}
 	tx_add(&tx->block->verdicts[p->verdict], 1);
+	if (p->service != SERVICE_NONE)
+		count_service(&tx->services[p->service], p);
 	if (p->verdict == VERDICT_FORWARDED)
 		tx_count_backend(tx, p);
-	else if (p->service != SERVICE_NONE)
-		tx_add(&tx->services[p->service].dropped, 1);
 	if (way)
 		tx_put(way, p->mbuf);
 	else if (p->verdict != VERDICT_HELD)

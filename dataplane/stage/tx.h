@@ -88,9 +88,11 @@ tx_count_backend(struct tx *tx, const struct packet *p)
 
 	tx_add(&backend->packets, 1);
 	tx_add(&backend->bytes, p->ip_len);
+	if (likely(!(p->flags & (PACKET_OPENS | PACKET_ICMP_ERROR))))
+		return;
 	if (p->flags & PACKET_OPENS)
 		tx_add(&backend->openings, 1);
-	if (unlikely(p->flags & PACKET_ICMP_ERROR))
+	else
 		tx_add(&backend->icmp, 1);
 }
 
@@ -101,20 +103,24 @@ static inline void
 tx_sort_pass(struct tx *tx, struct burst *b)
 {
 	struct tx_run run = {.service = SERVICE_NONE};
+	struct tx_way *way = &tx->ports[0];
 	uint64_t forwarded = 0;
+	uint16_t tx_port = 0;
 
-	for (unsigned i = 0; i < b->n; i++) {
-		struct packet *p = &b->packets[i];
+	for (struct packet *p = b->packets, *end = p + b->n; p < end; p++) {
 
-		if (p->service != SERVICE_NONE)
-			tx_count_service(tx, &run, p);
 		if (unlikely(p->verdict != VERDICT_FORWARDED || p->mbuf->nb_segs != 1)) {
 			tx_other(tx, p);
 			continue;
 		}
 		forwarded++;
+		tx_count_service(tx, &run, p);
 		tx_count_backend(tx, p);
-		tx_put(&tx->ports[p->tx_port], p->mbuf);
+		if (unlikely(p->tx_port != tx_port)) {
+			tx_port = p->tx_port;
+			way = &tx->ports[tx_port];
+		}
+		tx_put(way, p->mbuf);
 	}
 	tx_run_end(tx, &run);
 	tx_add(&tx->block->verdicts[VERDICT_FORWARDED], forwarded);

@@ -52,7 +52,6 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct classify_table *table;
 	struct rte_mbuf mbuf = {.nb_segs = 1, .data_len = (uint16_t)size, .pkt_len = (uint32_t)size};
 	struct packet plain, *p = &burst.packets[0];
-	bool is_plain;
 
 	if (size == 0 || size > UINT16_MAX)
 		return -1;
@@ -63,16 +62,14 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	memcpy(mbuf.buf_addr, data, size);
 	burst.n = 1;
 	packet_init(p, &mbuf, 0);
-	is_plain = parse_plain(p);
-	plain = *p;
 	parse_any(p);
-	if (is_plain && memcmp(&plain, p, sizeof(plain)) != 0)
+	if (parse_plain(&plain, &mbuf, 0) && memcmp(&plain, p, sizeof(plain)) != 0)
 		abort();
 	classify_packet(table, p);
 	offsets_check(p, size);
 	classify_fragment(table, p);
 	if (p->service != SERVICE_NONE)
-		p->flow = steer_flow(&service, p);
+		p->flow = steer_flow(&service, p, p->flags & PACKET_V6);
 	free(mbuf.buf_addr);
 	classify_table_free(table);
 	return 0;

@@ -110,8 +110,9 @@ Test(classify, takes_the_narrowest_service)
 static void
 classify(const struct classify_table *with)
 {
-	struct packet *p = &burst.packets[0], plain = *p;
-	bool is_found = parse_plain(&plain) && classify_plain(with, &plain);
+	struct packet *p = &burst.packets[0], plain;
+	bool is_found =
+		parse_plain(&plain, p->mbuf, 0) && classify_plain(with, &plain, plain.flags & PACKET_V6);
 
 	classify_packet(with, p);
 	classify_fragment(with, p);

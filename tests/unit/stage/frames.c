@@ -97,9 +97,8 @@ frames_parse(struct burst *b)
 {
 	for (unsigned i = 0; i < b->n; i++) {
 		struct packet plain, *p = &b->packets[i];
-		bool is_plain = (packet_init(p, p->mbuf, p->rx_port), parse_plain(p));
+		bool is_plain = parse_plain(&plain, p->mbuf, p->rx_port);
 
-		plain = *p;
 		packet_init(p, p->mbuf, p->rx_port);
 		parse_any(p);
 		cr_expect(!is_plain || memcmp(&plain, p, sizeof(plain)) == 0, "the short way finds something else");

@@ -50,7 +50,7 @@ steered(const char *hex, uint32_t now_s)
 
 	frames_parse(&burst);
 	p->service = 0;
-	steer_hash(&service, p);
+	steer_hash(&service, p, p->flags & PACKET_V6);
 	burst.now_s = now_s;
 	steer_burst(&steer, &service, alive, &burst);
 	return p;
