@@ -176,6 +176,46 @@ def test_the_peer_is_killed_and_comes_back(lab, kind):
     wait("both prefixes again", lambda: peer.routes() == routes(65001, V4, V6))
 
 
+@names(PEERS)
+@pytest.mark.parametrize("side", ["both", "the peer"])
+def test_whoever_dials_there_is_one_session(lab, kind, side):
+    """RFC 4271 6.8: when both dial at once, one connection goes and the other stays."""
+    speaker = lab.speaker(V4, V6, options=("--listen" if side == "both" else "--passive",))
+    peer = lab.peer(kind, dials=True)
+    speaker.wait("Established", seconds=40)
+    wait("both prefixes", lambda: peer.routes() == routes(65001, V4, V6))
+    speaker.tell(f"withdraw {V4}")
+    wait("one prefix", lambda: peer.routes() == routes(65001, V6))
+
+
+@names([peers.Bird, peers.Frr])
+def test_a_peer_that_hangs_is_given_up(lab, kind):
+    """RFC 4271 6.5. The daemon is stopped, not ended: TCP goes on taking what we send."""
+    peer = lab.peer(kind, hold=3)
+    speaker = lab.speaker(V4, V6, options=("--hold", "3"))
+    wait("both prefixes", lambda: peer.routes() == routes(65001, V4, V6))
+    peer.signal(signal.SIGSTOP)
+    try:
+        speaker.wait("sent 4/0", seconds=10)
+    finally:
+        peer.signal(signal.SIGCONT)
+    speaker.wait("Established", seconds=40)
+    wait("both prefixes again", lambda: peer.routes() == routes(65001, V4, V6))
+
+
+@names([peers.Bird, peers.Frr])
+def test_a_speaker_that_hangs_is_given_up_and_comes_back(lab, kind):
+    peer = lab.peer(kind, hold=3)
+    speaker = lab.speaker(V4, V6, options=("--hold", "3"))
+    wait("both prefixes", lambda: peer.routes() == routes(65001, V4, V6))
+    speaker.process.send_signal(signal.SIGSTOP)
+    try:
+        wait("no prefix", lambda: peer.routes() == {})
+    finally:
+        speaker.process.send_signal(signal.SIGCONT)
+    wait("both prefixes again", lambda: peer.routes() == routes(65001, V4, V6), seconds=40)
+
+
 @names([kind for kind in PEERS if kind in (peers.Bird, peers.Frr)])
 def test_the_speaker_is_killed_and_its_routes_stay(lab, kind):
     """RFC 4724: the peer keeps the routes until the End-of-RIB of the next session, which takes one away."""

@@ -99,6 +99,9 @@ static const struct {
 	{"04fde900b40a4d0801080206410400000001", 0, 0},
 	{"04fde900b40a4d080102024600", 2, 0},
 	{"04fde900b40a4d0801ffff0009020006410400000001", 0, 0}, /* RFC 9072 */
+	{"04fde900b40a4d080106" "0204" "40020078", 0, 0}, /* RFC 4724 3: a helper, no family */
+	{"04fde900b40a4d080105" "0203" "400180", 2, 0},	      /* half a restart time */
+	{"04fde900b40a4d080109" "0207" "40058014" "000101", 2, 0}, /* a family without its flags */
 };
 
 Test(codec, judges_opens)
@@ -114,6 +117,36 @@ Test(codec, judges_opens)
 		cr_expect(error.code == opens[i].code && error.subcode == opens[i].subcode, "row %zu: %u/%u", i,
 			  error.code, error.subcode);
 	}
+}
+
+/* RFC 4271 4.2 with RFC 4760, 2918, 4724 and 6793, in one parameter (RFC 5492 4). */
+Test(codec, writes_an_open_octet_for_octet_and_reads_it_back)
+{
+	static const char body[] = "003f01" "04fde900090a4d0801" "22" "0220" "010400010001" "010400020001" "0200"
+				   "400a8014" "00010180" "00020180" "41040000fde9";
+	const struct bgp_open open = {.version = 4,
+				      .as2 = 65001,
+				      .hold_s = 9,
+				      .id = 0x0a4d0801,
+				      .as4 = 65001,
+				      .has_as4 = true,
+				      .has_mp = true,
+				      .family = {true, true},
+				      .route_refresh = true,
+				      .graceful_restart = true,
+				      .restarting = true,
+				      .restart_s = 20};
+	uint8_t message[BGP_MESSAGE_MAX];
+	char text[2 * BGP_MESSAGE_MAX + 1];
+	size_t len = bgp_open_encode(&open, message);
+	struct bgp_error error;
+	struct bgp_open read;
+
+	cr_expect_str_eq(hex(message + 16, len - 16, text), body, "%s", text);
+	cr_assert_eq(bgp_open_decode(message + BGP_HEADER_LEN, len - BGP_HEADER_LEN, &read, &error), 0);
+	cr_expect(read.graceful_restart && read.restarting && read.restart_s == 20);
+	cr_expect(read.family[BGP_V4] && read.family[BGP_V6] && read.route_refresh);
+	cr_expect_eq(read.as4, 65001);
 }
 
 /* Decodes a heap copy of exactly len octets, so that a sanitizer sees a read past the end. */

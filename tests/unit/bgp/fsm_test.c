@@ -40,11 +40,30 @@ teardown(void)
 	rib_out_free(b.rib);
 }
 
+/* What `a` has sent: the lengths of its UPDATEs, in order. */
+static size_t updates[16];
+static unsigned n_updates;
+
+static void
+note(const uint8_t *octets, size_t len)
+{
+	struct bgp_header header;
+	struct bgp_error error;
+
+	for (; len >= BGP_HEADER_LEN && bgp_header_decode(octets, &header, &error) == 0 && header.len <= len;
+	     len -= header.len, octets += header.len) {
+		if (header.type == BGP_UPDATE && n_updates < ARRAY_LEN(updates))
+			updates[n_updates++] = header.len;
+	}
+}
+
 static size_t
 carry(struct side *from, struct side *to)
 {
 	size_t used = fsm_input(&to->fsm, now_ns, from->fsm.out + from->fsm.out_at, from->fsm.out_len);
 
+	if (from == &a)
+		note(from->fsm.out + from->fsm.out_at, used);
 	fsm_taken(&from->fsm, used);
 	return used;
 }
@@ -81,6 +100,24 @@ Test(fsm, establishes_and_announces)
 	cr_expect_eq(a.fsm.status.advertised, 1);
 	cr_expect_eq(a.fsm.status.updates_sent, 3); /* the prefix and a marker for each family */
 	cr_expect_eq(a.fsm.status.hold_s, 9);
+}
+
+/* RFC 4724 3 and 4.1: the R bit, then the routes, then an End-of-RIB for each family: 23 octets, and 30 in IPv6. */
+Test(fsm, says_that_it_restarts_and_marks_the_end_of_its_routes)
+{
+	struct prefix prefix;
+
+	a.config.graceful_restart_s = 20;
+	cr_assert_eq(prefix_parse("10.99.0.1", &prefix), 0);
+	cr_assert_eq(rib_out_announce(a.rib, &prefix), 0);
+	join();
+	cr_expect(b.fsm.peer_open.graceful_restart && b.fsm.peer_open.restarting);
+	cr_expect_eq(b.fsm.peer_open.restart_s, 20);
+	cr_expect_not(a.fsm.peer_open.graceful_restart);
+	cr_assert_eq(n_updates, 3);
+	cr_expect_gt(updates[0], 30);
+	cr_expect(updates[1] + updates[2] == 53 && (updates[1] == 23 || updates[1] == 30), "%zu, %zu", updates[1],
+		  updates[2]);
 }
 
 Test(fsm, stays_up_while_keepalives_flow_and_expires_without)
