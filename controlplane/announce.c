@@ -73,7 +73,7 @@ announce_reason(enum announce_verdict verdict)
 		[ANNOUNCE_DRAINING] = "node is draining",
 		[ANNOUNCE_NO_DATAPLANE] = "dataplane is not there",
 		[ANNOUNCE_NO_SERVICE] = "no service on it",
-		[ANNOUNCE_POOL_DOWN] = "too few healthy backends",
+		[ANNOUNCE_POOL_DOWN] = "too few healthy backends that packets can reach",
 		[ANNOUNCE_NOT_SERVED] = "workers don't serve it yet",
 	};
 

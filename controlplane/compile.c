@@ -162,17 +162,18 @@ services_fill(const struct model *model, struct compiled *image)
 	}
 }
 
-static bool
+/* NULL, and the next hop; or why there is none. */
+static const char *
 nexthop_resolve(const struct compile_input *input, const struct model_pool *pool, const struct addr *addr,
 		struct abi_nexthop *out)
 {
 	struct neighbour neighbour;
 
 	if (!input->lookup || !input->lookup(input->lookup_context, addr, &neighbour))
-		return false;
+		return "no next hop: there is no route, or no neighbour has answered yet";
 	/* A frame for the backend itself can't go through a router: the router would send it back to us. */
 	if (pool->encap == ABI_ENCAP_L2 && neighbour.via_gateway)
-		return false;
+		return "not on the same link: encapsulation l2 needs a backend on the link";
 	for (unsigned i = 0; i < input->n_ports && i < ABI_PORTS_MAX; i++) {
 		uint16_t mtu = neighbour.mtu;
 
@@ -184,9 +185,18 @@ nexthop_resolve(const struct compile_input *input, const struct model_pool *pool
 		out->mtu = mtu < 576 ? 576 : mtu > 9216 ? 9216 : mtu;
 		memcpy(out->source_mac, neighbour.source, sizeof(out->source_mac));
 		memcpy(out->destination_mac, neighbour.mac, sizeof(out->destination_mac));
-		return true;
+		return NULL;
 	}
-	return false;
+	return "no next hop: the route leaves by an interface that is no port of the dataplane";
+}
+
+const char *
+compile_way_fault(const struct compile_input *input, const struct model_pool *pool, const struct addr *addr)
+{
+	struct abi_nexthop nexthop;
+	const char *fault = nexthop_resolve(input, pool, addr, &nexthop);
+
+	return fault ? fault : "";
 }
 
 static bool
@@ -233,7 +243,7 @@ backend_fill(const struct compile_input *input, unsigned pool_index, unsigned i,
 
 	if (pool->encap != ABI_ENCAP_L2)
 		record.source = backend->addr.family == ADDR_V6 ? model->source_v6 : model->source_v4;
-	if (nexthop_resolve(input, pool, &backend->addr, &nexthop))
+	if (!nexthop_resolve(input, pool, &backend->addr, &nexthop))
 		record.nexthop = nexthop_index(image, index, &nexthop);
 	image->backends[index].backend = record;
 }

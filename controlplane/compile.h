@@ -14,7 +14,7 @@
 /* Flattened: one entry for each backend, pool after pool, in the model's order. */
 struct compile_input {
 	const struct model *model;
-	const bool *usable;  /* flattened: healthy */
+	const bool *usable;  /* flattened: healthy, and packets can reach it */
 	const bool *drained; /* flattened: by the operator */
 	bool (*lookup)(const void *context, const struct addr *addr, struct neighbour *out);
 	const void *lookup_context;
@@ -48,6 +48,10 @@ void compile_free(struct compile *compile); /* NULL is fine */
 /* -E2BIG: more of something than the dataplane takes; -ENOMEM. */
 MUST_CHECK int compile_tables(struct compile *compile, const struct compile_input *input, struct compiled **out);
 void compiled_free(struct compiled *image); /* NULL is fine */
+
+/* Why packets can't reach a backend of the pool at this address, whatever its checks say; "": they can. */
+const char *compile_way_fault(const struct compile_input *input, const struct model_pool *pool,
+			      const struct addr *addr);
 
 /*
  * Whether a pool has enough that takes new flows (min_healthy, min_weight_percent); usable and drained are the pool's

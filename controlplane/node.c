@@ -40,41 +40,6 @@ node_backend_drained(const struct node *node, unsigned pool, unsigned backend)
 	return admin_backend_drained(node->admin, name);
 }
 
-/* Health and drains as compile takes them, and what follows for each pool. One allocation, freed as a whole. */
-struct facts {
-	bool *usable;
-	bool *drained;
-	bool *pool_serves;
-	bool is_settled; /* every backend has had its first verdict */
-};
-
-static int
-facts_gather(const struct node *node, struct facts *facts)
-{
-	const struct model *model = node->model;
-	unsigned n = backends_of(model);
-	bool *flags = calloc(2 * (size_t)n + model->n_pools + 1, sizeof(*flags));
-	unsigned at = 0;
-
-	if (!flags)
-		return -ENOMEM;
-	*facts = (struct facts){flags, flags + n, flags + 2 * (size_t)n, true};
-	for (unsigned i = 0; i < model->n_pools; i++) {
-		unsigned first = at;
-
-		for (unsigned k = 0; k < model->pools[i].n_backends; k++, at++) {
-			enum health_state state = checker_state(node->checker, i, k);
-
-			facts->usable[at] = state == HEALTH_UP;
-			facts->drained[at] = node_backend_drained(node, i, k);
-			facts->is_settled = facts->is_settled && state != HEALTH_UNKNOWN;
-		}
-		facts->pool_serves[i] =
-			compile_pool_can_serve(&model->pools[i], facts->usable + first, facts->drained + first);
-	}
-	return 0;
-}
-
 static int
 compare(const void *a, const void *b)
 {
@@ -87,22 +52,100 @@ lookup(const void *context, const struct addr *addr, struct neighbour *out)
 	return neighbours_lookup(context, addr, out);
 }
 
+/* Health, drains and ways as compile takes them, and what follows for each pool. */
+struct facts {
+	bool *usable; /* the one allocation of the flags */
+	bool *drained;
+	bool *pool_serves;
+	bool is_settled; /* every backend has had its first verdict, and every healthy one a way to it */
+	struct abi_port ports[ABI_PORTS_MAX];
+	struct compile_input input;
+};
+
+/* A fault of the way is told when it is new: a healthy backend that gets no packet is nothing that a check shows. */
+static bool
+way_is_there(struct node *node, const struct facts *facts, unsigned pool, unsigned backend, unsigned at)
+{
+	const struct model_pool *p = &node->model->pools[pool];
+	const char *fault;
+
+	if (!node->dataplane_alive)
+		return true; /* no port is known, so no way can be judged */
+	fault = compile_way_fault(&facts->input, p, &p->backends[backend].addr);
+	if (*fault && fault != node->way_faults[at] && clock_now_ns() >= node->hold_until_ns) {
+		log_error("backend %s/%s is healthy but gets no packet: %s", p->name, p->backends[backend].name, fault);
+		node->way_faults[at] = fault;
+	} else if (!*fault && node->way_faults[at]) {
+		log_notice("backend %s/%s can be reached again", p->name, p->backends[backend].name);
+		node->way_faults[at] = NULL;
+	}
+	return *fault == '\0';
+}
+
+/* A pool that fails open asks for no health, but where no way leads to any backend nothing can be served. */
+static bool
+pool_has_way(const struct facts *facts, const struct model_pool *pool)
+{
+	for (unsigned i = 0; i < pool->n_backends; i++) {
+		if (*compile_way_fault(&facts->input, pool, &pool->backends[i].addr) == '\0')
+			return true;
+	}
+	return false;
+}
+
+static void
+pool_gather(struct node *node, struct facts *facts, unsigned pool, unsigned first)
+{
+	const struct model_pool *p = &node->model->pools[pool];
+
+	for (unsigned k = 0; k < p->n_backends; k++) {
+		enum health_state state = checker_state(node->checker, pool, k);
+		unsigned at = first + k;
+
+		facts->usable[at] = state == HEALTH_UP && way_is_there(node, facts, pool, k, at);
+		facts->drained[at] = node_backend_drained(node, pool, k);
+		if (state == HEALTH_UNKNOWN || (state == HEALTH_UP && !facts->usable[at]))
+			facts->is_settled = false;
+	}
+	facts->pool_serves[pool] = compile_pool_can_serve(p, facts->usable + first, facts->drained + first) &&
+				   (!p->fail_open || pool_has_way(facts, p));
+}
+
+static int
+facts_gather(struct node *node, struct facts *facts)
+{
+	const struct model *model = node->model;
+	unsigned n = backends_of(model), first = 0;
+	bool *flags = calloc(2 * (size_t)n + model->n_pools + 1, sizeof(*flags));
+
+	if (!flags)
+		return -ENOMEM;
+	facts->usable = flags;
+	facts->drained = flags + n;
+	facts->pool_serves = flags + 2 * (size_t)n;
+	facts->is_settled = true;
+	facts->input = (struct compile_input){.model = model,
+					      .usable = facts->usable,
+					      .drained = facts->drained,
+					      .lookup = lookup,
+					      .lookup_context = node->neighbours,
+					      .ports = facts->ports};
+	facts->input.n_ports = publish_ports(node->publish, facts->ports, ABI_PORTS_MAX);
+	for (unsigned i = 0; i < model->n_pools; i++) {
+		pool_gather(node, facts, i, first);
+		first += model->pools[i].n_backends;
+	}
+	return 0;
+}
+
 static int
 compile_and_publish(struct node *node, const struct facts *facts)
 {
 	const struct model *model = node->model;
-	struct abi_port ports[ABI_PORTS_MAX];
-	struct compile_input input = {.model = model,
-				      .usable = facts->usable,
-				      .drained = facts->drained,
-				      .lookup = lookup,
-				      .lookup_context = node->neighbours,
-				      .ports = ports};
 	struct compiled *image;
 	int err;
 
-	input.n_ports = publish_ports(node->publish, ports, ABI_PORTS_MAX);
-	err = compile_tables(node->compile, &input, &image);
+	err = compile_tables(node->compile, &facts->input, &image);
 	if (err)
 		return err;
 	node->n_wanted = 0;
@@ -319,7 +362,8 @@ static int
 adopt(struct node *node, struct model *model)
 {
 	enum announce_verdict *verdicts = calloc(model->n_vips + 1, sizeof(*verdicts));
-	int err = verdicts ? watch_backends(node, model) : -ENOMEM;
+	const char **way_faults = calloc(backends_of(model) + 1, sizeof(*way_faults));
+	int err = verdicts && way_faults ? watch_backends(node, model) : -ENOMEM;
 
 	if (!err)
 		err = checker_apply(node->checker, model);
@@ -327,13 +371,16 @@ adopt(struct node *node, struct model *model)
 		err = peering_apply(node->peering, model);
 	if (err) {
 		free(verdicts);
+		free(way_faults);
 		return err;
 	}
 	for (unsigned i = 0; i < model->n_vips; i++)
 		verdicts[i] = ANNOUNCE_NOT_SERVED;
 	free(node->verdicts);
+	free(node->way_faults);
 	model_free(node->model);
 	node->verdicts = verdicts;
+	node->way_faults = way_faults;
 	node->model = model;
 	node->loaded_ns = clock_now_ns();
 	node->hold_until_ns = node->loaded_ns + first_verdicts_ns(model);
@@ -471,5 +518,6 @@ node_fini(struct node *node)
 		event_free(node->reconcile);
 	admin_close(node->admin);
 	free(node->verdicts);
+	free(node->way_faults);
 	model_free(node->model);
 }

@@ -55,6 +55,7 @@ struct node {
 	struct prefix served[ABI_VIPS_MAX];
 	unsigned n_served;
 	enum announce_verdict *verdicts; /* [model->n_vips] */
+	const char **way_faults;	 /* of backends, flattened: told on the log; NULL: none */
 };
 
 MUST_CHECK int node_init(struct node *node, struct event_base *base, const char *config_path);

@@ -100,23 +100,23 @@ active_weight(const struct node *node, unsigned pool, unsigned backend)
 	return node->model->pools[pool].backends[backend].weight;
 }
 
-/* Why packets can't reach a backend, whatever its checks say, as compile takes it; "": they can, as far as is known. */
+static bool
+lookup(const void *context, const struct addr *addr, struct neighbour *out)
+{
+	return neighbours_lookup(context, addr, out);
+}
+
+/* As compile takes it; "" too while no dataplane is there, which is another matter. */
 static const char *
 way_fault(const struct node *node, const struct model_pool *pool, const struct addr *addr)
 {
 	struct abi_port ports[ABI_PORTS_MAX];
-	unsigned n = publish_ports(node->publish, ports, ABI_PORTS_MAX);
-	struct neighbour neighbour;
+	struct compile_input input = {.lookup = lookup, .lookup_context = node->neighbours, .ports = ports};
 
-	if (!neighbours_lookup(node->neighbours, addr, &neighbour))
-		return "no next hop: there is no route, or no neighbour has answered yet";
-	if (pool->encap == ABI_ENCAP_L2 && neighbour.via_gateway)
-		return "not on the same link: encapsulation l2 needs a backend on the link";
-	for (unsigned i = 0; i < n; i++) {
-		if (ports[i].ifindex == neighbour.ifindex)
-			return "";
-	}
-	return n > 0 ? "no next hop: the route leaves by an interface that is no port of the dataplane" : "";
+	input.n_ports = publish_ports(node->publish, ports, ABI_PORTS_MAX);
+	return input.n_ports > 0 || !neighbours_lookup(node->neighbours, addr, &(struct neighbour){0})
+		       ? compile_way_fault(&input, pool, addr)
+		       : "";
 }
 
 static json_t *

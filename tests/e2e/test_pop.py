@@ -181,3 +181,27 @@ def test_a_clean_end_leaves_no_trace(pop):
     pop.sh("start", "dataplane", "edge1")
     pop.sh("start", "controlplane", "edge1")
     wait("the router to have its routes again", lambda: "10.99.0.1" in pop.routes(), 20)
+
+
+def test_a_vip_whose_backends_no_packet_can_reach_is_withdrawn(pop):
+    """Health checks take another way than packets: one that leaves by an interface the dataplane doesn't have."""
+    servers = [(f"s{i}", f"10.77.1.1{i}", f"10.78.{i}.1", f"10.78.{i}.2") for i in (1, 2, 3)]
+    for name, _, near, far in servers:
+        pop.run("edge1", "ip", "link", "add", f"by-{name}", "type", "veth", "peer", "name", "by", "netns",
+                f"{pop.name}-{name}")
+        for node, device, address in ("edge1", f"by-{name}", near), (name, "by", far):
+            pop.run(node, "ip", "address", "add", f"{address}/30", "dev", device)
+            pop.run(node, "ip", "link", "set", device, "up")
+    try:
+        for name, address, _, far in servers:
+            pop.run("edge1", "ip", "route", "add", f"{address}/32", "via", far)
+        wait("the VIP to be withdrawn", lambda: "10.99.0.1" not in pop.routes())
+        rows = [row for row in pop.json("backends") if row["pool"] == "web"]
+        assert {row["health"] for row in rows} == {"up"}, rows
+        assert all("no port of the dataplane" in row["reason"] for row in rows), rows
+        assert "healthy but gets no packet" in pop.logs()
+    finally:
+        for name, *_ in servers:
+            pop.run("edge1", "ip", "link", "delete", f"by-{name}", check=False)
+    wait("the VIP to be back", lambda: is_back(pop))
+    assert pop.page(V4) in {"s1", "s2", "s3"}

@@ -195,3 +195,17 @@ Test(compile, says_whether_a_pool_can_serve)
 		cr_expect_eq(compile_pool_can_serve(&pools[0], rules[i].usable, rules[i].drained), rules[i].can, "row %u", i);
 	}
 }
+
+Test(compile, says_why_no_packet_reaches_a_backend)
+{
+	struct compile_input input = {.model = &model, .lookup = lookup, .ports = ports, .n_ports = 2};
+
+	cr_expect_str_eq(compile_way_fault(&input, &pools[0], &web[0].addr), "");
+	cr_expect(strstr(compile_way_fault(&input, &pools[0], &web[1].addr), "no neighbour"));
+	via_gateway = true;
+	cr_expect(strstr(compile_way_fault(&input, &pools[0], &web[0].addr), "not on the same link"));
+	cr_expect_str_eq(compile_way_fault(&input, &pools[1], &dns[0].addr), "");
+	via_gateway = false;
+	input.n_ports = 1;
+	cr_expect(strstr(compile_way_fault(&input, &pools[0], &web[0].addr), "no port of the dataplane"));
+}
