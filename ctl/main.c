@@ -6,10 +6,11 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "ctl/client.h"
 #include "ctl/command.h"
 
-enum { DRAIN_TIMEOUT_S = 3600, ANSWER_S = 10 };
+enum { DRAIN_TIMEOUT_S = 3600, ANSWER_S = 10, AGAIN_US = 100000 };
 
 static void
 show(const struct command *c, json_t *answer)
@@ -47,32 +48,86 @@ advice(int err)
 	}
 }
 
-static int
-call_once(const struct command *c, const char *method, json_t *params)
+struct call {
+	int err; /* -errno: there was nobody to ask */
+	enum client_outcome outcome;
+	char text[4096];
+	json_t *answer;
+};
+
+/* params are taken over. */
+static void
+call_make(const struct command *c, const char *method, json_t *params, struct call *call)
 {
 	double timeout_s = json_number_value(json_object_get(params, "timeout_s"));
 	int fd = client_open(c->socket, timeout_s + ANSWER_S);
-	enum client_outcome outcome;
-	char text[4096];
-	json_t *answer = NULL;
+
+	*call = (struct call){.err = fd < 0 ? fd : 0};
+	if (fd < 0) {
+		json_decref(params);
+		return;
+	}
+	call->outcome = client_call(fd, method, params, &call->answer, call->text, sizeof(call->text));
+	close(fd);
+}
+
+/* The exit code. */
+static int
+call_report(const struct command *c, const char *method, struct call *call)
+{
 	int status = 0;
 
-	if (fd < 0) {
-		fprintf(stderr, "nearcastctl: %s: %s: %s\n", c->socket, strerror(-fd), advice(fd));
-		json_decref(params);
+	if (call->err) {
+		fprintf(stderr, "nearcastctl: %s: %s: %s\n", c->socket, strerror(-call->err), advice(call->err));
 		return COMMAND_UNREACHABLE;
 	}
-	outcome = client_call(fd, method, params, &answer, text, sizeof(text));
-	close(fd);
-	if (outcome != CLIENT_OK) {
-		fprintf(stderr, "nearcastctl: %s\n", text);
-		return outcome == CLIENT_REFUSED ? COMMAND_REFUSED : COMMAND_UNREACHABLE;
+	if (call->outcome != CLIENT_OK) {
+		fprintf(stderr, "nearcastctl: %s\n", call->text);
+		return call->outcome == CLIENT_REFUSED ? COMMAND_REFUSED : COMMAND_UNREACHABLE;
 	}
-	show(c, answer);
-	if (strcmp(method, "wait") == 0 && !json_is_true(json_object_get(answer, "met")))
+	show(c, call->answer);
+	if (strcmp(method, "wait") == 0 && !json_is_true(json_object_get(call->answer, "met")))
 		status = COMMAND_REFUSED;
-	json_decref(answer);
+	json_decref(call->answer);
 	return status;
+}
+
+static int
+call_once(const struct command *c, const char *method, json_t *params)
+{
+	struct call call;
+
+	call_make(c, method, params, &call);
+	return call_report(c, method, &call);
+}
+
+/* It isn't there (yet), or went away: what is waited for may come with the next one. */
+static bool
+call_is_worth_another(const struct call *call)
+{
+	return call->err ? call->err == -ENOENT || call->err == -ECONNREFUSED || call->err == -EAGAIN
+			 : call->outcome == CLIENT_LOST;
+}
+
+static int
+wait_for(const struct command *c, json_t *params)
+{
+	double timeout_s = json_number_value(json_object_get(params, "timeout_s"));
+	uint64_t end_ns = clock_now_ns() + (uint64_t)(timeout_s * (double)CLOCK_NS_PER_S);
+	struct call call;
+
+	for (;;) {
+		uint64_t now_ns = clock_now_ns();
+		double left_s = now_ns < end_ns ? (double)(end_ns - now_ns) / (double)CLOCK_NS_PER_S : 0;
+
+		json_object_set_new(params, "timeout_s", json_real(left_s));
+		call_make(c, "wait", json_incref(params), &call);
+		if (left_s <= 0 || !call_is_worth_another(&call))
+			break;
+		usleep(AGAIN_US);
+	}
+	json_decref(params);
+	return call_report(c, "wait", &call);
 }
 
 /* A drain of the node has gone through only when traffic has left. */
@@ -103,6 +158,8 @@ run(const struct command *c, const char *method, json_t *params)
 		json_decref(params);
 		return status;
 	}
+	if (strcmp(method, "wait") == 0)
+		return wait_for(c, params);
 	status = call_once(c, method, params);
 	if (status == 0 && strcmp(method, "node.drain") == 0 && !c->no_wait)
 		status = wait_drained(c);

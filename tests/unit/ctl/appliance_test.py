@@ -17,7 +17,7 @@ HUGEPAGES = ROOT / "scripts/hugepages"
 def test_systemd_takes_the_units(tmp_path):
     bin_dir = tmp_path / "bin"
     bin_dir.mkdir()
-    for name in ("nearcast-dataplane", "nearcast-controlplane", "hugepages"):
+    for name in ("nearcast-dataplane", "nearcast-controlplane", "nearcast-backend", "hugepages"):
         (bin_dir / name).symlink_to("/bin/true")
     paths = []
     for unit in UNITS:

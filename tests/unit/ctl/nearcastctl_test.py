@@ -152,3 +152,25 @@ def test_says_that_one_hangs(tmp_path):
 
 def test_completion_is_plain_text():
     assert pathlib.Path(COMPLETION).read_text().isascii()
+
+
+def test_wait_waits_for_the_control_plane_too(tmp_path):
+    """Nobody is there at first; then one that goes away without an answer; then one that answers."""
+    path = tmp_path / "socket"
+    waiting = subprocess.Popen([CTL, "--socket", path, "wait", "announced", "--timeout", "20s"], text=True,
+                               stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(path))
+        listener.listen()
+        listener.settimeout(20)
+        listener.accept()[0].close()
+        threading.Thread(target=serve, args=(listener,), daemon=True).start()
+        out, err = waiting.communicate(timeout=20)
+    assert waiting.returncode == 0, err
+    assert "met" in out and not err
+
+
+def test_wait_says_in_the_end_that_nobody_came(tmp_path):
+    done = ctl("--socket", str(tmp_path / "none"), "wait", "announced", "--timeout", "300ms")
+    assert done.returncode == 3
+    assert "is nearcast-controlplane running?" in done.stderr
