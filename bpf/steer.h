@@ -20,7 +20,7 @@ enum steer_kind {
 	STEER_KINDS,
 };
 
-enum { STEER_VIPS_MAX = 1024, STEER_QUEUES_MAX = 64 };
+enum { STEER_VIPS_MAX = 2048 /* all old ones and all new ones */, STEER_QUEUES_MAX = 64 };
 
 /* Frames to another MAC (a switch that floods) are not ours, whatever their IP address says. */
 struct steer_config {

@@ -198,7 +198,7 @@ steering_vip_remove(const struct steering *s, const struct prefix *prefix)
 {
 	struct lpm_key key = key_of(prefix);
 
-	/* ENOENT: it never got in, which was logged then. */
+	/* ENOENT: it never got in. */
 	bpf_map_delete_elem(prefix->addr.family == ADDR_V4 ? s->vips4 : s->vips6, &key);
 }
 

@@ -64,21 +64,21 @@ has_vip(const struct wanted *w, const struct abi_vip *vip)
 	return false;
 }
 
+/* What `of` has and `but` doesn't is taken out of the map. */
 static void
-vips_remove(const struct tables *t, const struct wanted *wanted)
+vips_remove(const struct tables *t, const struct wanted *of, const struct wanted *but)
 {
-	const struct wanted *served = tables_served(t);
-
-	for (unsigned i = 0; served && t->config.hooks.vip_remove && i < ABI_VIPS_MAX; i++) {
-		const struct abi_vip *vip = &served->vips[i].vip;
+	for (unsigned i = 0; of && t->config.hooks.vip_remove && i < ABI_VIPS_MAX; i++) {
+		const struct abi_vip *vip = &of->vips[i].vip;
 		struct prefix prefix = prefix_of(&vip->addr, vip->len);
 
-		if (served->vips[i].type && !has_vip(wanted, vip))
+		if (of->vips[i].type && !has_vip(but, vip))
 			t->config.hooks.vip_remove(t->config.hooks.context, &prefix);
 	}
 }
 
-static void
+/* All of the new ones or none. */
+static int
 vips_add(const struct tables *t, const struct wanted *wanted)
 {
 	const struct wanted *served = tables_served(t);
@@ -92,9 +92,14 @@ vips_add(const struct tables *t, const struct wanted *wanted)
 		if (!wanted->vips[i].type || has_vip(served, vip))
 			continue;
 		err = t->config.hooks.vip_add(t->config.hooks.context, &prefix);
-		if (err)
-			log_error("VIP %s: not put into the XDP map: %s", prefix_format(&prefix, text), strerror(-err));
+		if (!err)
+			continue;
+		log_error("VIP %s: not put into the XDP map: %s; the tables stay as they are",
+			  prefix_format(&prefix, text), strerror(-err));
+		vips_remove(t, wanted, served);
+		return err;
 	}
+	return 0;
 }
 
 /* Until every worker has passed a quiescent state, or sleeps. Main lcore may share its CPU with them: it doesn't spin. */
@@ -163,12 +168,17 @@ tables_publish(struct tables *t, struct wanted *wanted, uint64_t now_ns)
 
 	if (err)
 		return err;
-	vips_remove(t, wanted);
+	err = vips_add(t, wanted);
+	if (err) {
+		b->wanted = NULL; /* the caller's still */
+		build_free(b);
+		return err;
+	}
+	vips_remove(t, tables_served(t), wanted);
 	/* Release pairs with the workers' acquire: who sees the pointer sees the whole snapshot. */
 	atomic_store_explicit(&t->current, b->snapshot, memory_order_release);
 	grace_period(t);
 	slots_collect(t, b);
-	vips_add(t, wanted);
 	t->in_force = b;
 	build_free(before);
 	directory_write(region_services(t->config.counters), b->registry.services.entries, b->registry.services.n);

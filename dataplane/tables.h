@@ -17,7 +17,11 @@
 
 struct tables;
 
-/* The XDP program's VIP map. A VIP is taken out before tables come that don't serve it, put in after ones that do. */
+/*
+ * The XDP program's VIP map. It is changed right before the tables are: nobody announces a VIP yet that they don't serve
+ * yet, and a VIP that can't be put in is a publication that fails as a whole. vip_add: 0 or -errno; vip_remove: of one that
+ * isn't there, nothing.
+ */
 struct tables_hooks {
 	void *context;
 	int (*vip_add)(void *context, const struct prefix *prefix);
@@ -41,7 +45,7 @@ const struct wanted *tables_served(const struct tables *tables); /* NULL before 
 
 /*
  * Builds and publishes; returns when all workers serve it and what it replaced is freed. Takes `wanted` over when it
- * returns 0; else -ENOMEM or -ENOSPC (no index left), and nothing changed.
+ * returns 0; else -ENOMEM, -ENOSPC (no index left) or what vip_add gave, and nothing changed.
  */
 MUST_CHECK int tables_publish(struct tables *tables, struct wanted *wanted, uint64_t now_ns);
 

@@ -143,3 +143,61 @@ Test(tables, change_nothing_when_a_publication_fails)
 	cr_assert_eq(tables_publish(tables, wanted_full(2, 77), clock_now_ns()), 0);
 	cr_expect_eq(tables_slots(tables).moving, 0);
 }
+
+/* The XDP map as a list of what is in it; it refuses the last octet `full`. */
+static struct {
+	uint8_t octets[8];
+	unsigned n;
+	uint8_t full;
+} map;
+
+static int
+map_add(void *context, const struct prefix *prefix)
+{
+	(void)context;
+	if (prefix->addr.octets[3] == map.full)
+		return -ENOSPC;
+	map.octets[map.n++] = prefix->addr.octets[3];
+	return 0;
+}
+
+static void
+map_remove(void *context, const struct prefix *prefix)
+{
+	(void)context;
+	for (unsigned i = 0; i < map.n; i++) {
+		if (map.octets[i] == prefix->addr.octets[3])
+			map.octets[i] = map.octets[--map.n];
+	}
+}
+
+Test(tables, change_nothing_when_a_vip_finds_no_room)
+{
+	struct tables_config config = {.counters = &counters, .hooks = {NULL, map_add, map_remove}};
+	const struct snapshot *before;
+	struct abi_nak nak;
+	struct wanted *wanted;
+
+	tables_free(tables);
+	tables = tables_new(&config);
+	pop_add(&content, 0, 1);
+	publish(begin_record(ABI_FULL, 1, 0));
+	cr_expect(map.n == 1 && map.octets[0] == 1);
+	before = atomic_load(tables_current(tables));
+
+	map.full = 3;
+	pop_add(&content, 0, 1);
+	content.list[0] = vip_record(0, 2); /* in place of the first */
+	records_add(&content, vip_record(1, 3));
+	cr_assert_eq(transaction_put(staging, begin_record(ABI_FULL, 2, 0), &content, tables_served(tables), &nak),
+		     STAGING_READY);
+	wanted = staging_take(staging);
+	cr_expect_eq(tables_publish(tables, wanted, clock_now_ns()), -ENOSPC);
+	cr_expect_eq(atomic_load(tables_current(tables)), before);
+	cr_expect(map.n == 1 && map.octets[0] == 1, "what was put in is out again");
+
+	map.full = 0;
+	cr_expect_eq(tables_publish(tables, wanted, clock_now_ns()), 0);
+	cr_expect(map.n == 2 && map.octets[0] + map.octets[1] == 5);
+	content.n = 0;
+}
