@@ -13,6 +13,8 @@
 
 /* Changes of one moment (a reload, a switch that reboots) are worked off together. */
 static const struct timeval RECONCILE_DELAY = {.tv_usec = 5000};
+static const struct timeval AGAIN_DELAY = {.tv_usec = 50000};
+#define WAY_PATIENCE_NS (2 * CLOCK_NS_PER_S)
 
 static unsigned
 backends_of(const struct model *model)
@@ -58,28 +60,53 @@ struct facts {
 	bool *drained;
 	bool *pool_serves;
 	bool is_settled; /* every backend has had its first verdict, and every healthy one a way to it */
+	bool is_patient; /* some way has just gone: look again */
 	struct abi_port ports[ABI_PORTS_MAX];
 	struct compile_input input;
 };
 
-/* A fault of the way is told when it is new: a healthy backend that gets no packet is nothing that a check shows. */
-static bool
-way_is_there(struct node *node, const struct facts *facts, unsigned pool, unsigned backend, unsigned at)
+/* A healthy backend that gets no packet is nothing that a check shows: told once, and when it is over. */
+static void
+way_tell(const struct node *node, struct node_way *way, unsigned pool, unsigned backend, const char *fault)
 {
 	const struct model_pool *p = &node->model->pools[pool];
+	const char *name = p->backends[backend].name;
+
+	if (*fault && fault != way->told && clock_now_ns() >= node->hold_until_ns) {
+		log_error("backend %s/%s is healthy but gets no packet: %s", p->name, name, fault);
+		way->told = fault;
+	} else if (!*fault && way->told) {
+		log_notice("backend %s/%s can be reached again", p->name, name);
+		way->told = NULL;
+	}
+}
+
+/* A way that was there is believed in for a while: a route that changes has no neighbour at first. */
+static bool
+way_is_there(struct node *node, struct facts *facts, unsigned pool, unsigned backend, unsigned at)
+{
+	const struct model_pool *p = &node->model->pools[pool];
+	struct node_way *way = &node->ways[at];
+	uint64_t now_ns = clock_now_ns();
 	const char *fault;
 
 	if (!node->dataplane_alive)
 		return true; /* no port is known, so no way can be judged */
 	fault = compile_way_fault(&facts->input, p, &p->backends[backend].addr);
-	if (*fault && fault != node->way_faults[at] && clock_now_ns() >= node->hold_until_ns) {
-		log_error("backend %s/%s is healthy but gets no packet: %s", p->name, p->backends[backend].name, fault);
-		node->way_faults[at] = fault;
-	} else if (!*fault && node->way_faults[at]) {
-		log_notice("backend %s/%s can be reached again", p->name, p->backends[backend].name);
-		node->way_faults[at] = NULL;
+	if (!*fault) {
+		way_tell(node, way, pool, backend, fault);
+		way->had = true;
+		way->fault_ns = 0;
+		return true;
 	}
-	return *fault == '\0';
+	if (!way->fault_ns)
+		way->fault_ns = now_ns;
+	if (way->had && now_ns - way->fault_ns < WAY_PATIENCE_NS) {
+		facts->is_patient = true;
+		return true;
+	}
+	way_tell(node, way, pool, backend, fault);
+	return false;
 }
 
 /* A pool that fails open asks for no health, but where no way leads to any backend nothing can be served. */
@@ -124,6 +151,7 @@ facts_gather(struct node *node, struct facts *facts)
 	facts->drained = flags + n;
 	facts->pool_serves = flags + 2 * (size_t)n;
 	facts->is_settled = true;
+	facts->is_patient = false;
 	facts->input = (struct compile_input){.model = model,
 					      .usable = facts->usable,
 					      .drained = facts->drained,
@@ -204,13 +232,13 @@ reconcile(evutil_socket_t fd, short what, void *context)
 		return;
 	}
 	if (node->dataplane_alive && !facts.is_settled && clock_now_ns() < node->hold_until_ns) {
-		struct timeval again = {.tv_usec = 50000};
-
-		event_add(node->reconcile, &again);
+		event_add(node->reconcile, &AGAIN_DELAY);
 	} else {
 		if (node->dataplane_alive && (err = compile_and_publish(node, &facts)) != 0)
 			log_error("tables can't be compiled: %s; they stay as they are", strerror(-err));
 		announce(node, &facts);
+		if (facts.is_patient && !event_pending(node->reconcile, EV_TIMEOUT, NULL))
+			event_add(node->reconcile, &AGAIN_DELAY);
 	}
 	free(facts.usable);
 }
@@ -362,8 +390,8 @@ static int
 adopt(struct node *node, struct model *model)
 {
 	enum announce_verdict *verdicts = calloc(model->n_vips + 1, sizeof(*verdicts));
-	const char **way_faults = calloc(backends_of(model) + 1, sizeof(*way_faults));
-	int err = verdicts && way_faults ? watch_backends(node, model) : -ENOMEM;
+	struct node_way *ways = calloc(backends_of(model) + 1, sizeof(*ways));
+	int err = verdicts && ways ? watch_backends(node, model) : -ENOMEM;
 
 	if (!err)
 		err = checker_apply(node->checker, model);
@@ -371,16 +399,16 @@ adopt(struct node *node, struct model *model)
 		err = peering_apply(node->peering, model);
 	if (err) {
 		free(verdicts);
-		free(way_faults);
+		free(ways);
 		return err;
 	}
 	for (unsigned i = 0; i < model->n_vips; i++)
 		verdicts[i] = ANNOUNCE_NOT_SERVED;
 	free(node->verdicts);
-	free(node->way_faults);
+	free(node->ways);
 	model_free(node->model);
 	node->verdicts = verdicts;
-	node->way_faults = way_faults;
+	node->ways = ways;
 	node->model = model;
 	node->loaded_ns = clock_now_ns();
 	node->hold_until_ns = node->loaded_ns + first_verdicts_ns(model);
@@ -518,6 +546,6 @@ node_fini(struct node *node)
 		event_free(node->reconcile);
 	admin_close(node->admin);
 	free(node->verdicts);
-	free(node->way_faults);
+	free(node->ways);
 	model_free(node->model);
 }

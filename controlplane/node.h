@@ -24,6 +24,13 @@
 struct http;
 struct methods;
 
+/* Whether packets can reach a backend, for as long as the model is the same. */
+struct node_way {
+	bool had;	     /* at some time */
+	uint64_t fault_ns;   /* since when not; 0: they can */
+	const char *told;    /* the fault that was told on the log */
+};
+
 struct node {
 	const char *config_path;
 	uint64_t started_ns;
@@ -55,7 +62,7 @@ struct node {
 	struct prefix served[ABI_VIPS_MAX];
 	unsigned n_served;
 	enum announce_verdict *verdicts; /* [model->n_vips] */
-	const char **way_faults;	 /* of backends, flattened: told on the log; NULL: none */
+	struct node_way *ways;		 /* to the backends, flattened */
 };
 
 MUST_CHECK int node_init(struct node *node, struct event_base *base, const char *config_path);

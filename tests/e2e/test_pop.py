@@ -199,7 +199,7 @@ def test_a_vip_whose_backends_no_packet_can_reach_is_withdrawn(pop):
         rows = [row for row in pop.json("backends") if row["pool"] == "web"]
         assert {row["health"] for row in rows} == {"up"}, rows
         assert all("no port of the dataplane" in row["reason"] for row in rows), rows
-        assert "healthy but gets no packet" in pop.logs()
+        wait("the log to tell", lambda: "healthy but gets no packet" in pop.logs())
     finally:
         for name, *_ in servers:
             pop.run("edge1", "ip", "link", "delete", f"by-{name}", check=False)
