@@ -39,10 +39,15 @@ struct mailbox {
 static int
 remove_stale(const struct sockaddr_un *address)
 {
-	/* A process that hangs with a full backlog would hold a blocking call for ever. */
-	int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	struct stat st;
 	int err = 0;
+	int fd;
 
+	/* connect() refuses a plain file as it does a socket that nobody listens at: a slip in --socket must not cost one. */
+	if (lstat(address->sun_path, &st) == 0 && !S_ISSOCK(st.st_mode))
+		return -EEXIST;
+	/* A process that hangs with a full backlog would hold a blocking call for ever. */
+	fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd < 0)
 		return -errno;
 	if (connect(fd, (const struct sockaddr *)address, sizeof(*address)) == 0 || errno == EAGAIN)

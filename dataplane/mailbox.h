@@ -20,7 +20,7 @@ struct mailbox_config {
 	unsigned n_ports;
 };
 
-/* 0 or -errno; -EADDRINUSE: another dataplane listens there. */
+/* 0 or -errno; -EADDRINUSE: another dataplane listens there; -EEXIST: the path is something else than a socket. */
 MUST_CHECK int mailbox_new(const struct mailbox_config *config, struct mailbox **out);
 void mailbox_free(struct mailbox *mailbox); /* NULL is fine; removes the socket */
 
