@@ -106,7 +106,8 @@ struct abi_directory_entry {
 	_Atomic uint64_t generation; /* the last one that had it */
 };
 
-/* One writer (the worker), readers take what they get: each counter is exact, a set of them is not one moment. */
+/* One writer (the worker; for an index that is about to get another owner the main lcore, which sets it to zero), readers
+ * take what they get: each counter is exact, a set of them is not one moment. */
 struct abi_service_counters {
 	_Atomic uint64_t packets;
 	_Atomic uint64_t bytes;	  /* of IP packets as they came in */

@@ -69,6 +69,14 @@ target_equal(const struct registry_target *a, const struct registry_target *b)
 	return memcmp(a, b, sizeof(*a)) == 0;
 }
 
+bool
+registry_is_reused(const struct registry_list *before, const struct registry_list *now, unsigned index)
+{
+	const struct registry_entry *was = &before->entries[index], *is = &now->entries[index];
+
+	return index < before->n && (was->scope != is->scope || !target_equal(&was->target, &is->target));
+}
+
 /* Services have no target to be told apart by. */
 static uint16_t *
 chain_of(const struct registry_list *list, const struct registry_entry *e)

@@ -3,8 +3,8 @@
  * The dataplane's own indices of services and backends. They stay over generations and restarts of the control plane,
  * because the shared counters and the flow tables are indexed by them: a service's by its key, a backend's by its pool,
  * address and encapsulation (its key is a name for the counters and may change). What has gone keeps its index for as
- * long as a flow table may still name it; unused indices are given out first, so a counter seldom gets a new owner (its
- * value goes on: readers take differences). Main lcore only. A generation is worked out on a copy, which replaces the
+ * long as a flow table may still name it; unused indices are given out first, so a counter seldom gets a new owner, who
+ * finds it at zero (tables.c). Main lcore only. A generation is worked out on a copy, which replaces the
  * registry when the generation is published.
  */
 #ifndef DATAPLANE_REGISTRY_H
@@ -54,6 +54,8 @@ struct registry_time {
 MUST_CHECK int registry_init(struct registry *registry);
 MUST_CHECK int registry_copy(struct registry *to, const struct registry *from); /* `to` holds nothing before */
 void registry_fini(struct registry *registry);				       /* zeroed or fini'd already is fine */
+/* Does the index belong to another than before? Not when it had no owner before. */
+bool registry_is_reused(const struct registry_list *before, const struct registry_list *now, unsigned index);
 
 /* The index, old or new, marked as part of the generation. -ENOSPC: all are taken. */
 int registry_service(struct registry *registry, uint64_t key, const struct registry_time *time);

@@ -159,6 +159,56 @@ directory_write(struct abi_directory_entry *directory, const struct registry_ent
 	}
 }
 
+static void
+backend_counters_clear(const struct tables *t, unsigned index)
+{
+	for (unsigned w = 0; w < t->config.n_workers; w++) {
+		struct abi_backend_counters *c = &region_worker_backends(t->config.counters, w)[index];
+
+		atomic_store_explicit(&c->packets, 0, memory_order_relaxed);
+		atomic_store_explicit(&c->bytes, 0, memory_order_relaxed);
+		atomic_store_explicit(&c->openings, 0, memory_order_relaxed);
+		atomic_store_explicit(&c->icmp, 0, memory_order_relaxed);
+	}
+}
+
+static void
+service_counters_clear(const struct tables *t, unsigned index)
+{
+	for (unsigned w = 0; w < t->config.n_workers; w++) {
+		struct abi_service_counters *c = &region_worker_services(t->config.counters, w)[index];
+
+		atomic_store_explicit(&c->packets, 0, memory_order_relaxed);
+		atomic_store_explicit(&c->bytes, 0, memory_order_relaxed);
+		atomic_store_explicit(&c->openings, 0, memory_order_relaxed);
+		atomic_store_explicit(&c->dropped, 0, memory_order_relaxed);
+	}
+}
+
+/*
+ * Counters of an index that gets another owner, before the workers see the generation that has it. They are the workers'
+ * to write, but no worker does: the generation that they serve hasn't had the index since a grace period that is over,
+ * and the next one's release puts the zeros before whatever they count. Until then nobody's name stands at the index.
+ */
+static void
+counters_clear(const struct tables *t, const struct registry *now)
+{
+	const struct registry *before = t->in_force ? &t->in_force->registry : NULL;
+
+	for (unsigned i = 0; before && i < before->services.n; i++) {
+		if (!registry_is_reused(&before->services, &now->services, i))
+			continue;
+		atomic_store_explicit(&region_services(t->config.counters)[i].key, 0, memory_order_relaxed);
+		service_counters_clear(t, i);
+	}
+	for (unsigned i = 0; before && i < before->backends.n; i++) {
+		if (!registry_is_reused(&before->backends, &now->backends, i))
+			continue;
+		atomic_store_explicit(&region_backends(t->config.counters)[i].key, 0, memory_order_relaxed);
+		backend_counters_clear(t, i);
+	}
+}
+
 int
 tables_publish(struct tables *t, struct wanted *wanted, uint64_t now_ns)
 {
@@ -175,6 +225,7 @@ tables_publish(struct tables *t, struct wanted *wanted, uint64_t now_ns)
 		return err;
 	}
 	vips_remove(t, tables_served(t), wanted);
+	counters_clear(t, &b->registry);
 	/* Release pairs with the workers' acquire: who sees the pointer sees the whole snapshot. */
 	atomic_store_explicit(&t->current, b->snapshot, memory_order_release);
 	grace_period(t);

@@ -11,15 +11,18 @@
 
 static struct records content;
 static struct region_counters counters = {.memfd = -1};
+static struct flowtable *flows;
 static struct tables *tables;
 static struct staging *staging;
 
 static void
 tables_init(void)
 {
-	struct tables_config config = {.counters = &counters};
+	struct tables_config config = {.counters = &counters, .n_workers = 1, .flows = &flows};
 
 	cr_assert_eq(region_counters_new(&counters, 1), 0);
+	flows = flowtable_new(FLOWTABLE_BITS_MIN, SOCKET_ID_ANY);
+	cr_assert_not_null(flows);
 	tables = tables_new(&config);
 	staging = staging_new(PORTS);
 	cr_assert(tables && staging);
@@ -29,6 +32,7 @@ static void
 tables_fini(void)
 {
 	tables_free(tables);
+	flowtable_free(flows);
 	staging_free(staging);
 	region_counters_free(&counters);
 }
@@ -112,6 +116,49 @@ Test(tables, carry_a_service_over_to_a_pool_of_another_name)
 	content.list[2].pool.key = 60;
 	publish(begin_record(ABI_FULL, 2, 0));
 	cr_expect_eq(tables_slots(tables).moving, 0, "the same servers");
+}
+
+Test(tables, forget_a_pool_whose_backends_are_all_others_now)
+{
+	const struct snapshot *s;
+
+	pop_add(&content, 0, 1);
+	publish(begin_record(ABI_FULL, 1, 0));
+	pop_add(&content, 0, 1);
+	content.list[3] = backend_record(0, 0, 1, 3); /* the names stay */
+	content.list[4] = backend_record(1, 0, 2, 4);
+	publish(begin_record(ABI_FULL, 2, 0));
+	cr_expect_eq(slot(0), slot_make(2, 2, SLOT_STABLE));
+	cr_expect_eq(slot(1), slot_make(3, 3, SLOT_STABLE));
+	records_add(&content, backend_record(0, 0, 1, 5));
+	records_add(&content, backend_record(1, 0, 2, 6));
+	publish(begin_record(ABI_DELTA, 3, 2));
+	cr_expect_eq(slot(0), slot_make(4, 4, SLOT_STABLE), "the same indices, other servers");
+	cr_expect_eq(slot(1), slot_make(5, 5, SLOT_STABLE));
+	cr_expect_eq(tables_slots(tables).moving + tables_slots(tables).settling, 0, "no flow is left to remember");
+	s = atomic_load(tables_current(tables));
+	for (unsigned i = 0; i < 6; i++)
+		cr_expect_eq(s->alive[i], i >= 4, "backend %u", i);
+}
+
+Test(tables, know_the_previous_owner_by_its_address_and_encapsulation)
+{
+	union abi_record tunnel = backend_record(0, 0, 3, 2);
+
+	pop_add(&content, 0, 1);
+	publish(begin_record(ABI_FULL, 1, 0));
+	records_add(&content, backend_record(0, 0, 2, 2));
+	records_add(&content, backend_record(1, 0, 1, 1));
+	publish(begin_record(ABI_DELTA, 2, 1));
+	cr_expect_eq(slot(0), slot_make(1, 0, SLOT_MOVING), "index 0 is another's now");
+	cr_expect_eq(slot(1), slot_make(0, 1, SLOT_MOVING));
+	cr_expect_eq(tables_slots(tables).moving, ABI_SLOTS);
+	tunnel.backend.encap = ABI_ENCAP_GRE;
+	tunnel.backend.source = addr_v4((const uint8_t[]){10, 77, 1, 1});
+	records_add(&content, tunnel);
+	publish(begin_record(ABI_DELTA, 3, 2));
+	cr_expect_eq(slot(0), slot_make(2, 0, SLOT_MOVING), "through a tunnel it is another; the oldest lives");
+	cr_expect_eq(slot(1), slot_make(0, 0, SLOT_SETTLING), "the previous owner is gone");
 }
 
 static struct wanted *
@@ -200,4 +247,72 @@ Test(tables, change_nothing_when_a_vip_finds_no_room)
 	cr_expect_eq(tables_publish(tables, wanted, clock_now_ns()), 0);
 	cr_expect(map.n == 2 && map.octets[0] + map.octets[1] == 5);
 	content.n = 0;
+}
+
+/* One VIP with every service that there is room for; the last two arguments say what one index holds instead. */
+static struct wanted *
+wanted_crowded(uint64_t generation, unsigned index, bool is_there, uint8_t net)
+{
+	struct wanted *w = wanted_full(generation, 77);
+
+	w->vips[0] = vip_record(0, 1);
+	for (unsigned i = 0; i < ABI_SERVICES_MAX; i++)
+		w->services[i] = service_record((uint16_t)i, 0, 0, (uint16_t)(i + 1), (uint16_t)(i + 1));
+	w->backends[index].backend.addr.octets[1] = net;
+	w->backends[index].backend.key = 100000u + net;
+	w->services[index].service.key = 100000u + net;
+	if (!is_there)
+		w->backends[index].type = w->services[index].type = 0;
+	return w;
+}
+
+static void
+count(unsigned index)
+{
+	struct abi_backend_counters *b = &region_worker_backends(&counters, 0)[index];
+	struct abi_service_counters *s = &region_worker_services(&counters, 0)[index];
+
+	atomic_store(&b->packets, 90);
+	atomic_store(&b->bytes, 91);
+	atomic_store(&b->openings, 92);
+	atomic_store(&b->icmp, 93);
+	atomic_store(&s->packets, 94);
+	atomic_store(&s->bytes, 95);
+	atomic_store(&s->openings, 96);
+	atomic_store(&s->dropped, 97);
+}
+
+static uint64_t
+counted(unsigned index)
+{
+	const struct abi_backend_counters *b = &region_worker_backends(&counters, 0)[index];
+	const struct abi_service_counters *s = &region_worker_services(&counters, 0)[index];
+
+	return atomic_load(&b->packets) + atomic_load(&b->bytes) + atomic_load(&b->openings) + atomic_load(&b->icmp) +
+	       atomic_load(&s->packets) + atomic_load(&s->bytes) + atomic_load(&s->openings) + atomic_load(&s->dropped);
+}
+
+Test(tables, give_an_index_to_another_when_no_flow_can_name_it_with_its_counters_at_zero)
+{
+	enum { REUSED = 5, KEPT = 6, ALL = 90 + 91 + 92 + 93 + 94 + 95 + 96 + 97 };
+	/* The pools' idle time and what whole seconds hide. */
+	uint64_t now_ns = clock_now_ns(), reserve_ns = (60 + FLOWTABLE_SKEW_S) * CLOCK_NS_PER_S;
+	struct wanted *early = wanted_crowded(3, REUSED, true, 78);
+
+	cr_assert_eq(tables_publish(tables, wanted_crowded(1, REUSED, true, 77), now_ns), 0);
+	count(REUSED);
+	count(KEPT);
+	cr_assert_eq(tables_publish(tables, wanted_crowded(2, REUSED, false, 77), now_ns), 0);
+	cr_expect_eq(counted(REUSED), ALL, "gone, and still to be read");
+	cr_expect_eq(tables_publish(tables, early, now_ns + reserve_ns), -ENOSPC, "a flow may name it");
+	cr_expect_eq(counted(REUSED), ALL, "a generation that failed changes nothing");
+	wanted_free(early);
+	cr_assert_eq(tables_publish(tables, wanted_crowded(3, REUSED, true, 78), now_ns + reserve_ns + 1), 0);
+	cr_expect_eq(atomic_load(&region_backends(&counters)[REUSED].key), 100078);
+	cr_expect_eq(atomic_load(&region_services(&counters)[REUSED].key), 100078);
+	cr_expect_eq(counted(REUSED), 0, "another's");
+	cr_expect_eq(counted(KEPT), ALL);
+	count(REUSED);
+	cr_assert_eq(tables_publish(tables, wanted_crowded(4, REUSED, true, 78), now_ns + reserve_ns + 2), 0);
+	cr_expect_eq(counted(REUSED), ALL, "the same goes on");
 }
