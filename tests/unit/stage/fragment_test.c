@@ -168,3 +168,149 @@ Test(fragment, needs_no_first_one_for_a_protocol_without_ports)
 	cr_expect_eq(burst.packets[0].verdict, VERDICT_OPEN);
 	cr_expect_eq(burst.packets[1].verdict, VERDICT_OPEN);
 }
+
+/* Each datagram has an identification of its own. */
+static void
+add_identified(const char *hex, bool is_v6, uint8_t identification)
+{
+	struct packet *p = frames_add(&burst, hex);
+
+	*packet_at(p, is_v6 ? 14 + 40 + 7 : 14 + 5) = identification;
+}
+
+/* As small as it gets: SMALL entries in sets under a key that is random, so that nobody can aim at one. */
+enum { SMALL = 16 };
+
+static void
+make_small(void)
+{
+	fragments_free(fragments);
+	fragments = fragments_new(SMALL, SOCKET_ID_ANY);
+	cr_assert_not_null(fragments);
+}
+
+Test(fragment, gives_the_flow_to_every_copy_and_to_what_overlaps)
+{
+	static const struct {
+		const char *name, *first, *overlaps;
+	} rows[] = {
+		{"IPv4", families[0].first, ETH4 IP4("0024", "2001", "11") "0102030405060708 090a0b0c0d0e0f10"},
+		{"IPv6", families[1].first, ETH6 IP6("0018", "2c") "1100000900000007 0102030405060708 090a0b0c0d0e0f10"},
+	};
+
+	for (size_t f = 0; f < ARRAY_LEN(rows); f++) {
+		unsigned n;
+
+		make_small();
+		frames_add(&burst, families[f].last);
+		frames_add(&burst, rows[f].overlaps);
+		frames_add(&burst, rows[f].first);
+		frames_add(&burst, rows[f].first);
+		frames_add(&burst, rows[f].overlaps);
+		frames_add(&burst, families[f].last);
+		run(1);
+		for (unsigned i = 0; i < 2; i++)
+			cr_expect_eq(burst.packets[i].verdict, VERDICT_HELD, "%s", rows[f].name);
+		for (unsigned i = 2; i < 6; i++)
+			expect_flow(&burst.packets[i], rows[f].name);
+		frames_clear(&burst);
+		n = fragment_release(fragments, out, ARRAY_LEN(out));
+		cr_expect_eq(n, 2, "%s: what waited comes back once", rows[f].name);
+		for (unsigned i = 0; i < n; i++)
+			frames_add_mbuf(&burst, out[i]);
+		run(1);
+		for (unsigned i = 0; i < n; i++)
+			expect_flow(&burst.packets[i], rows[f].name);
+		frames_clear(&burst);
+		cr_expect_eq(fragment_release(fragments, out, ARRAY_LEN(out)), 0, "%s", rows[f].name);
+	}
+}
+
+/* Every set has met more first fragments than it has room for. Looking changes it: what is unknown waits, in the place
+ * of the oldest that is known. */
+Test(fragment, forgets_the_oldest_first_one_when_its_set_is_full)
+{
+	enum { DATAGRAMS = 256 };
+
+	for (size_t f = 0; f < 2; f++) {
+		unsigned known = 0;
+
+		make_small();
+		for (unsigned i = 0; i < DATAGRAMS; i++) {
+			add_identified(families[f].first, f == 1, (uint8_t)i);
+			run(1 + i / 16);
+			cr_expect_eq(burst.packets[0].verdict, VERDICT_OPEN, "%s", families[f].name);
+			frames_clear(&burst);
+		}
+		for (unsigned i = DATAGRAMS; i-- > 0;) {
+			add_identified(families[f].last, f == 1, (uint8_t)i);
+			run(17);
+			known += burst.packets[0].verdict == VERDICT_OPEN;
+			if (i == DATAGRAMS - 1)
+				expect_flow(&burst.packets[0], "the newest is there");
+			if (i == 0)
+				cr_expect_neq(burst.packets[0].verdict, VERDICT_OPEN, "the oldest isn't");
+			frames_clear(&burst);
+		}
+		cr_expect(known > 0 && known <= SMALL, "%s: %u are known", families[f].name, known);
+	}
+}
+
+Test(fragment, lets_what_waits_keep_its_place_when_its_set_is_full)
+{
+	enum { DATAGRAMS = 256 };
+
+	for (size_t f = 0; f < 2; f++) {
+		unsigned held = 0;
+
+		make_small();
+		for (unsigned i = 0; i < DATAGRAMS; i++) {
+			add_identified(families[f].last, f == 1, (uint8_t)i);
+			run(1);
+			held += burst.packets[0].verdict == VERDICT_HELD;
+			cr_expect(burst.packets[0].verdict == VERDICT_HELD ||
+				  burst.packets[0].verdict == VERDICT_FRAGMENT_FULL);
+			frames_clear(&burst);
+		}
+		cr_expect_eq(held, SMALL, "%s: %u wait", families[f].name, held);
+		for (unsigned i = DATAGRAMS; i-- > 0;) {
+			add_identified(families[f].first, f == 1, (uint8_t)i);
+			run(1);
+			expect_flow(&burst.packets[0], "a first one goes its way, with a place or without");
+			frames_clear(&burst);
+		}
+		cr_expect_eq(fragment_release(fragments, out, ARRAY_LEN(out)), SMALL, "%s: none gave way",
+			     families[f].name);
+		for (unsigned i = 0; i < SMALL; i++)
+			rte_pktmbuf_free(out[i]);
+	}
+}
+
+Test(fragment, gives_back_what_waited_in_vain_one_datagram_at_a_time)
+{
+	for (size_t f = 0; f < 2; f++) {
+		make_small();
+		for (uint8_t i = 0; i < 2; i++) {
+			add_identified(families[f].last, f == 1, i);
+			run(10u + i);
+			frames_clear(&burst);
+		}
+		cr_expect_eq(fragment_expire(fragments, 13, out, ARRAY_LEN(out)), 1, "%s", families[f].name);
+		rte_pktmbuf_free(out[0]);
+		add_identified(families[f].first, f == 1, 1);
+		run(13);
+		frames_clear(&burst);
+		cr_expect_eq(fragment_expire(fragments, 20, out, ARRAY_LEN(out)), 0, "%s: its first one came",
+			     families[f].name);
+		cr_expect_eq(fragment_release(fragments, out, ARRAY_LEN(out)), 1, "%s", families[f].name);
+		rte_pktmbuf_free(out[0]);
+		add_identified(families[f].last, f == 1, 1);
+		run(43);
+		expect_flow(&burst.packets[0], families[f].name);
+		frames_clear(&burst);
+		add_identified(families[f].last, f == 1, 1);
+		run(44);
+		cr_expect_eq(burst.packets[0].verdict, VERDICT_HELD, "%s", families[f].name);
+		frames_clear(&burst);
+	}
+}
