@@ -80,6 +80,28 @@ bgp_messages() {
 	END
 }
 
+# transaction_seeds DIR: transactions that are taken, by what tests/fuzz/transaction_fuzz.c serves (abi/records.h).
+transaction_seeds() {
+	/usr/bin/python3 - "$@" <<-'END'
+	import pathlib, struct, sys
+	addr = lambda family, *octets: struct.pack("<B3x16s", family, bytes(octets))
+	owner = lambda first, *backends: struct.pack("<4H", 8, 0, first, len(backends)) + struct.pack(
+	    "<28H", *backends, *[0] * (28 - len(backends)))
+	vip = struct.pack("<HHBBxxQ20s28x", 3, 1, 64, 1, 9, addr(6, 0xfd, 0x99))
+	service = struct.pack("<4HQHHBBB41x", 4, 1, 1, 0, 9, 0, 65535, 0, 1, 1)
+	backend = struct.pack("<4HQ20s20sH5Bx", 6, 2, 0, 0, 9, addr(4, 10, 77, 0, 3), addr(4, 10, 77, 0, 9), 6080, 2, 0, 0, 0, 0)
+	nexthop = struct.pack("<5H6s6s42x", 7, 0, 1, 7, 1400, b"\2\0\0\0\0\1", b"\2\0\0\0\0\2")
+	remove = lambda index, of: struct.pack("<3H58x", 9, index, of)
+	begin = struct.pack("<HHIQQ40x", 1, 1, 0, 6, 5)
+	commit = struct.pack("<HHIQI44x", 2, 0, 0, 6, 0)
+	seeds = {"slots": b"\7" + owner(10, 1, 1), "service": b"\7" + vip + service, "backend": b"\7" + backend + owner(0, 2, 2),
+	         "nexthop": b"\7" + nexthop, "remove": b"\7" + remove(0, 4) + remove(0, 3), "frames": b"\2" + begin + commit,
+	         "nothing": b"\1"}
+	for name, octets in seeds.items():
+	    (pathlib.Path(sys.argv[1]) / name).write_bytes(octets)
+	END
+}
+
 # Where a target begins: files that somebody wrote, besides what earlier runs found.
 seed() {
 	local corpus=$build/corpus/$1
@@ -87,6 +109,7 @@ seed() {
 	case $1 in
 	config) cp configs/*.yaml "$corpus" ;;
 	control) printf '{"jsonrpc":"2.0","id":1,"method":"echo","params":{"name":"x"}}\n' >"$corpus/request" ;;
+	transaction) transaction_seeds "$corpus" ;;
 	bgp) [ ! -f ../shared/bgp/messages.jsonl ] || bgp_messages ../shared/bgp/messages.jsonl "$corpus" ;;
 	esac
 	[ ! -d "tests/fuzz/regressions/$1" ] || cp "tests/fuzz/regressions/$1"/* "$corpus"
