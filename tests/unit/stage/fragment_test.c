@@ -192,10 +192,10 @@ make_small(void)
 Test(fragment, gives_the_flow_to_every_copy_and_to_what_overlaps)
 {
 	static const struct {
-		const char *name, *first, *overlaps;
+		const char *name, *overlaps;
 	} rows[] = {
-		{"IPv4", families[0].first, ETH4 IP4("0024", "2001", "11") "0102030405060708 090a0b0c0d0e0f10"},
-		{"IPv6", families[1].first, ETH6 IP6("0018", "2c") "1100000900000007 0102030405060708 090a0b0c0d0e0f10"},
+		{"IPv4", ETH4 IP4("0024", "2001", "11") "0102030405060708 090a0b0c0d0e0f10"},
+		{"IPv6", ETH6 IP6("0018", "2c") "1100000900000007 0102030405060708 090a0b0c0d0e0f10"},
 	};
 
 	for (size_t f = 0; f < ARRAY_LEN(rows); f++) {
@@ -204,8 +204,8 @@ Test(fragment, gives_the_flow_to_every_copy_and_to_what_overlaps)
 		make_small();
 		frames_add(&burst, families[f].last);
 		frames_add(&burst, rows[f].overlaps);
-		frames_add(&burst, rows[f].first);
-		frames_add(&burst, rows[f].first);
+		frames_add(&burst, families[f].first);
+		frames_add(&burst, families[f].first);
 		frames_add(&burst, rows[f].overlaps);
 		frames_add(&burst, families[f].last);
 		run(1);
