@@ -138,6 +138,7 @@ mailbox_open(struct dataplane *d)
 static int
 workers_start(struct dataplane *d)
 {
+	const struct worker_code *code = worker_code(NULL);
 	unsigned lcore, index = 0;
 
 	d->shared = (struct worker_shared){.ports = &d->ports,
@@ -155,10 +156,11 @@ workers_start(struct dataplane *d)
 		if (!d->workers[index])
 			return -ENOMEM;
 	}
+	log_info("%u workers run the code for %s", d->options.n_workers, code->name);
 	index = 0;
 	RTE_LCORE_FOREACH_WORKER(lcore)
 	{
-		if (index < d->options.n_workers && rte_eal_remote_launch(worker_run, d->workers[index++], lcore) != 0)
+		if (index < d->options.n_workers && rte_eal_remote_launch(code->run, d->workers[index++], lcore) != 0)
 			return -EAGAIN;
 	}
 	return 0;

@@ -61,12 +61,20 @@ struct worker {
 struct worker *worker_new(struct worker_shared *shared, unsigned index); /* NULL: no memory */
 void worker_free(struct worker *worker);
 
-/* rte_eal_remote_launch's function; runs until shared->stop. */
-int worker_run(void *worker);
+/* One compilation of run.c. */
+struct worker_code {
+	const char *name; /* "base", "x86-64-v3" */
+	int (*run)(void *worker); /* rte_eal_remote_launch's function; runs until shared->stop */
+	/* What a worker does with the packets of one poll: n <= BURST_MAX of them, received on port (our index) at tsc.
+	 * They are sent, held or freed when it returns. */
+	void (*burst)(struct worker *worker, struct rte_mbuf **mbufs, unsigned n, uint16_t port, uint64_t tsc);
+};
 
-/* What a worker does with the packets of one poll: n <= BURST_MAX of them, received on port (our index) at tsc. They are
- * sent, held or freed when it returns. */
-void worker_burst(struct worker *worker, struct rte_mbuf **mbufs, unsigned n, uint16_t port, uint64_t tsc);
+extern const struct worker_code worker_code_base;
+extern const struct worker_code worker_code_v3; /* where WORKER_HAS_V3 is defined */
+
+/* The one of that name, NULL: the best. Returns NULL when it isn't there or this CPU can't run it. */
+const struct worker_code *worker_code(const char *name);
 
 /* Seconds since the start: the clock of flow tables. */
 uint32_t worker_now_s(const struct worker_shared *shared, uint64_t tsc);

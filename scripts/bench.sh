@@ -12,11 +12,12 @@ mib=768 # of huge pages, for mbufs and flow tables
 usage() {
 	cat <<-END
 	usage: scripts/bench.sh allocate [--json FILE]
-	       scripts/bench.sh pipeline [--json FILE] [--only KEY=VALUE,...] [--cpu N]
+	       scripts/bench.sh pipeline [--json FILE] [--only KEY=VALUE,...] [--code NAME] [--cpu N]
 	  allocate  evenness, needless moves and compile times of slot tables, stable and Maglev
 	  pipeline  ns a packet on one core, from mbufs in memory to mbufs ready to send; KEY is a column of the table
 	  --json FILE   the same as an array of objects
 	  --only ...    pipeline: only rows with these values
+	  --code NAME   pipeline: base or x86-64-v3 (the best that the CPU can run)
 	  --cpu N       pipeline: the CPU to run on (the last one)
 	  --version, --help
 	END
@@ -67,11 +68,13 @@ esac
 cpu=$(($(nproc) - 1))
 json=
 only=
+code=
 while [ $# -gt 0 ]; do
 	[ $# -gt 1 ] || wrong "$1: unknown option, or its value is missing"
 	case $bench:$1 in
 	*:--json) json=$2 ;;
 	pipeline:--only) only=$2 ;;
+	pipeline:--code) code=$2 ;;
 	pipeline:--cpu) cpu=$2 ;;
 	*) wrong "$1: unknown option" ;;
 	esac
@@ -90,6 +93,6 @@ pipeline)
 	else
 		echo "bench.sh: no huge pages to be had: the figures will be worse than a node's" >&2
 	fi
-	taskset -c "$cpu" "$build/tests/bench/bench-pipeline" "$@" ${only:+--only "$only"}
+	taskset -c "$cpu" "$build/tests/bench/bench-pipeline" "$@" ${only:+--only "$only"} ${code:+--code "$code"}
 	;;
 esac

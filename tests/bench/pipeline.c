@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Nanoseconds a packet on one core, from mbufs in memory to mbufs ready to send: worker_burst() of the dataplane, with
+ * Nanoseconds a packet on one core, from mbufs in memory to mbufs ready to send: the worker's burst function, with
  * tables that were published and a driver that takes all and does nothing. Rounds of packets are filled in outside of
  * the timed part, from flows drawn at random; each run is the median of its rounds, each row the median of its runs. The
  * baseline, measured in turn with it, reads each packet's header and writes one MAC.
  *
- *   bench-pipeline [--json FILE] [--only KEY=VALUE,...] [--machine TEXT] [--commit ID] [--huge]
+ *   bench-pipeline [--json FILE] [--only KEY=VALUE,...] [--code NAME] [--machine TEXT] [--commit ID]
+ *                  [--huge]
  */
 #include <getopt.h>
 #include <stdio.h>
@@ -18,8 +19,8 @@
 #include <rte_ether.h>
 #include <rte_mbuf.h>
 
-#include "traffic.h"
-#include "world.h"
+#include "tests/bench/traffic.h"
+#include "tests/bench/world.h"
 
 enum { ROUND = 512, ROUNDS = 400, RUNS = 9, FLOWS_MAX = 10000000 };
 
@@ -161,7 +162,7 @@ row_is_wanted(const struct row *r, const char *only)
 }
 
 static struct world *
-row_world(const struct row *r)
+row_world(const struct row *r, const char *code)
 {
 	static const struct {
 		const char *name;
@@ -180,6 +181,7 @@ row_world(const struct row *r)
 		.services = r->services,
 		.backends = r->backends,
 		.flows = r->flows,
+		.code = code,
 	};
 
 	for (unsigned i = 0; i < ARRAY_LEN(encaps); i++) {
@@ -195,7 +197,7 @@ static void
 round_run(struct world *world, struct rte_mbuf **mbufs, unsigned burst)
 {
 	for (unsigned i = 0; i < ROUND; i += burst)
-		worker_burst(world->worker, mbufs + i, burst, 0, rte_rdtsc());
+		world->code->burst(world->worker, mbufs + i, burst, 0, rte_rdtsc());
 }
 
 static __rte_noinline uint64_t
@@ -297,7 +299,7 @@ run_measure(const struct row *r, struct world *world, struct traffic *traffic, s
 }
 
 static void
-row_measure(struct row *r, struct rte_mbuf **mbufs)
+row_measure(struct row *r, const char *code, struct rte_mbuf **mbufs)
 {
 	struct traffic_spec spec = {.kind = r->kind,
 				    .is_v6 = r->family == 6,
@@ -305,7 +307,7 @@ row_measure(struct row *r, struct rte_mbuf **mbufs)
 				    .services = r->services,
 				    .frame = (uint16_t)r->frame};
 	double ns[RUNS], baseline_ns[RUNS];
-	struct world *world = row_world(r);
+	struct world *world = row_world(r, code);
 	struct traffic traffic;
 	uint64_t before;
 
@@ -363,6 +365,7 @@ struct arguments {
 	const char *only;
 	const char *machine;
 	const char *commit;
+	const char *code; /* NULL: the best for this CPU */
 	bool huge;
 };
 
@@ -373,6 +376,7 @@ arguments_read(struct arguments *o, int argc, char **argv)
 					      {"only", required_argument, NULL, 'o'},
 					      {"machine", required_argument, NULL, 'm'},
 					      {"commit", required_argument, NULL, 'c'},
+					      {"code", required_argument, NULL, 'x'},
 					      {"huge", no_argument, NULL, 'h'},
 					      {0}};
 	int option;
@@ -384,6 +388,7 @@ arguments_read(struct arguments *o, int argc, char **argv)
 		case 'o': o->only = optarg; break;
 		case 'm': o->machine = optarg; break;
 		case 'c': o->commit = optarg; break;
+		case 'x': o->code = optarg; break;
 		case 'h': o->huge = true; break;
 		default: exit(2);
 		}
@@ -435,11 +440,12 @@ main(int argc, char **argv)
 		return 1;
 	}
 	if (file)
-		fprintf(file, "[\n  {\"machine\": \"%s\", \"compiler\": \"%s\", \"commit\": \"%s\", \"hugepages\": %s}",
-			arguments.machine, __VERSION__, arguments.commit, arguments.huge ? "true" : "false");
+		fprintf(file, "[\n  {\"machine\": \"%s\", \"compiler\": \"%s\", \"commit\": \"%s\", \"hugepages\": %s, \"code\": \"%s\"}",
+			arguments.machine, __VERSION__, arguments.commit, arguments.huge ? "true" : "false",
+			worker_code(arguments.code) ? worker_code(arguments.code)->name : "");
 	head_print();
 	for (unsigned i = 0; i < n; i++) {
-		row_measure(&rows[i], mbufs);
+		row_measure(&rows[i], arguments.code, mbufs);
 		row_print(&rows[i]);
 		if (file)
 			row_json(file, &rows[i]);

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "traffic.h"
+#include "tests/bench/traffic.h"
 
 #include <netinet/in.h>
 #include <string.h>
 
 #include "base/cursor.h"
 #include "base/flowhash.h"
-#include "world.h"
+#include "tests/bench/world.h"
 
 enum { L2_LEN = 14, FLAG_SYN = 0x02, FLAG_ACK = 0x10 };
 

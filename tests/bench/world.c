@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "world.h"
+#include "tests/bench/world.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -200,6 +200,9 @@ world_new(const struct world_spec *spec)
 	if (!world || region_counters_new(&world->counters, 1) != 0)
 		die("no memory");
 	world->spec = *spec;
+	world->code = worker_code(spec->code);
+	if (!world->code)
+		die("this CPU has no such --code: base or x86-64-v3");
 	world->flows = flowtable_new(flow_bits(spec->flows), SOCKET_ID_ANY);
 	world->tables = tables_new(&(struct tables_config){.counters = &world->counters});
 	world->staging = staging_new(1);

@@ -20,11 +20,13 @@ struct world_spec {
 	uint16_t port; /* of the services */
 	unsigned services; /* each has its own VIP */
 	unsigned backends;
+	const char *code; /* worker_code()'s */
 	unsigned flows; /* that the flow table has room for */
 };
 
 struct world {
 	struct world_spec spec;
+	const struct worker_code *code;
 	struct worker *worker;
 	struct worker_shared shared;
 	struct ports ports;
