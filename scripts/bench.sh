@@ -13,8 +13,10 @@ usage() {
 	cat <<-END
 	usage: scripts/bench.sh allocate [--json FILE]
 	       scripts/bench.sh pipeline [--json FILE] [--only KEY=VALUE,...] [--code NAME] [--cpu N]
+	       scripts/bench.sh publish [--json FILE]
 	  allocate  evenness, needless moves and compile times of slot tables, stable and Maglev
 	  pipeline  ns a packet on one core, from mbufs in memory to mbufs ready to send; KEY is a column of the table
+	  publish   what a new generation takes, and what the bursts of a worker that forwards meanwhile notice of it
 	  --json FILE   the same as an array of objects
 	  --only ...    pipeline: only rows with these values
 	  --code NAME   pipeline: base or x86-64-v3 (the best that the CPU can run)
@@ -56,7 +58,7 @@ has_hugepages() {
 }
 
 case ${1:-} in
-allocate | pipeline)
+allocate | pipeline | publish)
 	bench=$1
 	shift
 	;;
@@ -84,15 +86,16 @@ done
 [ -d "$build" ] || meson setup --buildtype=release -Db_ndebug=false "$build" "$root" >&2
 ninja -C "$build" "tests/bench/bench-$bench" >&2
 set -- --machine "$(machine)" --commit "$(commit)" ${json:+--json "$json"}
-case $bench in
-allocate) "$build/tests/bench/bench-allocate" "$@" ;;
-pipeline)
+if [ "$bench" != allocate ]; then
 	reserve
 	if has_hugepages; then
 		set -- "$@" --huge
 	else
 		echo "bench.sh: no huge pages to be had: the figures will be worse than a node's" >&2
 	fi
+fi
+if [ "$bench" = pipeline ]; then
 	taskset -c "$cpu" "$build/tests/bench/bench-pipeline" "$@" ${only:+--only "$only"} ${code:+--code "$code"}
-	;;
-esac
+else
+	"$build/tests/bench/bench-$bench" "$@"
+fi

@@ -313,7 +313,7 @@ row_measure(struct row *r, const char *code, struct rte_mbuf **mbufs)
 
 	traffic_init(&traffic, &spec);
 	if (r->slots == MOVING)
-		world_move(world);
+		world_publish(world, 1);
 	if ((r->slots == MOVING || r->affinity == ABI_AFFINITY_TRACKED) && r->kind <= TRAFFIC_QUIC)
 		flows_open(world, &traffic, mbufs);
 	before = world_verdict(world, VERDICT_FORWARDED);

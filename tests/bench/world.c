@@ -6,6 +6,7 @@
 
 #include <rte_cycles.h>
 #include <rte_ethdev.h>
+#include <rte_malloc.h>
 
 #include "base/clock.h"
 #include "base/crc32c.h"
@@ -157,9 +158,10 @@ put_pool(struct transaction *t, unsigned pool, unsigned pools, unsigned turn)
 	}
 }
 
-static void
-publish(struct world *world, unsigned turn)
+void
+world_publish(struct world *world, unsigned turn)
 {
+	uint64_t start_ns = clock_now_ns();
 	struct transaction t = {.world = world, .served = tables_served(world->tables)};
 	union abi_record begin = {.begin = {.type = ABI_BEGIN, .kind = ABI_FULL, .generation = ++world->generation}};
 	unsigned pools = pools_of(&world->spec);
@@ -178,8 +180,12 @@ publish(struct world *world, unsigned turn)
 					       .crc = t.crc}};
 	if (staging_record(world->staging, &commit, t.served, &nak) != STAGING_READY)
 		die(nak.text);
-	if (tables_publish(world->tables, staging_take(world->staging), clock_now_ns()) != 0)
+	world->records = t.records;
+	world->staging_ns = clock_now_ns() - start_ns;
+	start_ns = clock_now_ns();
+	if (tables_publish(world->tables, staging_take(world->staging), start_ns) != 0)
 		die("no memory for the tables");
+	world->publish_ns = clock_now_ns() - start_ns;
 }
 
 static unsigned
@@ -204,7 +210,11 @@ world_new(const struct world_spec *spec)
 	if (!world->code)
 		die("this CPU has no such --code: base or x86-64-v3");
 	world->flows = flowtable_new(flow_bits(spec->flows), SOCKET_ID_ANY);
-	world->tables = tables_new(&(struct tables_config){.counters = &world->counters});
+	world->rcu = rte_zmalloc("rcu", rte_rcu_qsbr_get_memsize(1), RTE_CACHE_LINE_SIZE);
+	if (!world->rcu || rte_rcu_qsbr_init(world->rcu, 1) != 0)
+		die("no memory");
+	world->tables = tables_new(&(struct tables_config){
+		.n_workers = 1, .counters = &world->counters, .rcu = world->rcu, .flows = &world->flows});
 	world->staging = staging_new(1);
 	if (!world->flows || !world->tables || !world->staging)
 		die("no memory");
@@ -212,6 +222,7 @@ world_new(const struct world_spec *spec)
 	world->shared = (struct worker_shared){
 		.ports = &world->ports,
 		.counters = &world->counters,
+		.rcu = world->rcu,
 		.current = tables_current(world->tables),
 		.flows = &world->flows,
 		.n_workers = 1,
@@ -221,14 +232,8 @@ world_new(const struct world_spec *spec)
 	world->worker = worker_new(&world->shared, 0);
 	if (!world->worker)
 		die("no memory");
-	publish(world, 0);
+	world_publish(world, 0);
 	return world;
-}
-
-void
-world_move(struct world *world)
-{
-	publish(world, 1);
 }
 
 void
@@ -239,6 +244,7 @@ world_free(struct world *world)
 	staging_free(world->staging);
 	flowtable_free(world->flows);
 	region_counters_free(&world->counters);
+	rte_free(world->rcu);
 	free(world);
 }
 

@@ -34,15 +34,21 @@ struct world {
 	struct flowtable *flows;
 	struct tables *tables;
 	struct staging *staging;
+	struct rte_rcu_qsbr *rcu;
 	uint64_t generation;
+	/* of the last publication */
+	uint32_t records;
+	uint64_t staging_ns;
+	uint64_t publish_ns; /* build, publication, grace period */
 };
 
 /* Exits with a message where memory is missing: a benchmark has nothing better to do. */
 struct world *world_new(const struct world_spec *spec);
 void world_free(struct world *world);
 
-/* A new generation in which every slot has another owner: all of them move. */
-void world_move(struct world *world);
+/* A new generation, sent whole. turn: every slot has the owner that is so many further than at first; so with another one
+ * than before all slots move. */
+void world_publish(struct world *world, unsigned turn);
 
 /* The VIP of a service, 4 or 16 octets in wire order. */
 struct addr world_vip(bool is_v6, unsigned service);

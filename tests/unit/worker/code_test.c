@@ -93,7 +93,7 @@ world_run(const struct world_spec *spec, const struct traffic_spec *kind, bool m
 	rte_eth_fp_ops[0].tx_pkt_burst = transmit;
 	traffic_init(&traffic, kind);
 	if (moves)
-		world_move(world);
+		world_publish(world, 1);
 	bursts_run(world, &traffic, world->shared.start_tsc);
 	for (unsigned v = 0; v < VERDICT_COUNT; v++)
 		verdicts[v] = world_verdict(world, (enum abi_verdict)v);
