@@ -26,7 +26,7 @@ enum announce_verdict {
 	ANNOUNCE_DRAINING,
 	ANNOUNCE_NO_DATAPLANE,
 	ANNOUNCE_NO_SERVICE,  /* none is configured on the VIP */
-	ANNOUNCE_POOL_DOWN,   /* too few healthy backends */
+	ANNOUNCE_POOL_DOWN,   /* too few healthy backends that packets can reach */
 	ANNOUNCE_NOT_SERVED,  /* the workers don't have it yet */
 };
 

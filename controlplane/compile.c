@@ -173,7 +173,7 @@ nexthop_resolve(const struct compile_input *input, const struct model_pool *pool
 		return "no next hop: there is no route, or no neighbour has answered yet";
 	/* A frame for the backend itself can't go through a router: the router would send it back to us. */
 	if (pool->encap == ABI_ENCAP_L2 && neighbour.via_gateway)
-		return "not on the same link: encapsulation l2 needs a backend on the link";
+		return "not on the same link: encapsulation l2 needs a backend on the link, ipip, gue and gre reach further";
 	for (unsigned i = 0; i < input->n_ports && i < ABI_PORTS_MAX; i++) {
 		uint16_t mtu = neighbour.mtu;
 
@@ -194,9 +194,8 @@ const char *
 compile_way_fault(const struct compile_input *input, const struct model_pool *pool, const struct addr *addr)
 {
 	struct abi_nexthop nexthop;
-	const char *fault = nexthop_resolve(input, pool, addr, &nexthop);
 
-	return fault ? fault : "";
+	return nexthop_resolve(input, pool, addr, &nexthop);
 }
 
 static bool
@@ -248,17 +247,43 @@ backend_fill(const struct compile_input *input, unsigned pool_index, unsigned i,
 	image->backends[index].backend = record;
 }
 
-/* None is up and the pool fails open: health is taken as unknown rather than bad. */
+struct compile_pool_facts
+compile_pool_facts(const struct compile_input *input, unsigned first)
+{
+	return (struct compile_pool_facts){input->usable + first, input->reachable ? input->reachable + first : NULL,
+					   input->drained + first};
+}
+
+/* None is usable and the pool fails open: health is taken as unknown rather than bad. */
 static bool
-pool_is_open(const struct model_pool *pool, const bool *usable)
+pool_is_open(const struct model_pool *pool, const struct compile_pool_facts *facts)
 {
 	if (!pool->fail_open)
 		return false;
 	for (unsigned i = 0; i < pool->n_backends; i++) {
-		if (usable[i])
+		if (facts->usable[i])
 			return false;
 	}
 	return true;
+}
+
+/* Open or not, what no packet can reach gets none: failing open is about health, not about ways. */
+static bool
+is_in(const struct compile_pool_facts *facts, bool is_open, unsigned backend)
+{
+	return is_open ? facts->reachable[backend] : facts->usable[backend];
+}
+
+static unsigned
+weight_of(const struct model_pool *pool, const struct compile_pool_facts *facts, bool is_open, unsigned backend)
+{
+	return is_in(facts, is_open, backend) && !facts->drained[backend] ? pool->backends[backend].weight : 0;
+}
+
+unsigned
+compile_weight(const struct model_pool *pool, const struct compile_pool_facts *facts, unsigned backend)
+{
+	return weight_of(pool, facts, pool_is_open(pool, facts), backend);
 }
 
 static bool
@@ -304,7 +329,8 @@ pool_fill(struct compile *compile, const struct compile_input *input, unsigned p
 	  struct compiled *image)
 {
 	const struct model_pool *pool = &input->model->pools[pool_index];
-	bool is_open = pool_is_open(pool, input->usable + first);
+	struct compile_pool_facts facts = compile_pool_facts(input, first);
+	bool is_open = pool_is_open(pool, &facts);
 	struct allocate_backend *members = calloc(pool->n_backends ? pool->n_backends : 1, sizeof(*members));
 	unsigned n = 0;
 
@@ -318,14 +344,15 @@ pool_fill(struct compile *compile, const struct compile_input *input, unsigned p
 							  .idle_s = pool->idle_s};
 	for (unsigned i = 0; i < pool->n_backends; i++) {
 		unsigned index = first + i;
+		unsigned weight = weight_of(pool, &facts, is_open, i);
 
-		if (!is_open && !input->usable[index])
+		if (!is_in(&facts, is_open, i))
 			continue;
 		backend_fill(input, pool_index, i, index, image);
 		/* Without slots it gets nothing new, and what runs on it ends in peace. */
-		if (!input->drained[index] && pool->backends[i].weight > 0)
+		if (weight > 0)
 			members[n++] = (struct allocate_backend){.key = image->backends[index].backend.key,
-								 .weight = pool->backends[i].weight,
+								 .weight = weight,
 								 .index = (uint16_t)index};
 	}
 	return slots_fill(&compile->pools[pool_index], pool, members, n,
@@ -376,18 +403,19 @@ compile_tables(struct compile *compile, const struct compile_input *input, struc
 }
 
 bool
-compile_pool_can_serve(const struct model_pool *pool, const bool *usable, const bool *drained)
+compile_pool_can_serve(const struct model_pool *pool, const struct compile_pool_facts *facts)
 {
 	unsigned n_up = 0, weight_up = 0, weight = 0;
+	bool is_open = pool_is_open(pool, facts);
 
 	for (unsigned i = 0; i < pool->n_backends; i++) {
+		unsigned counts = weight_of(pool, facts, is_open, i);
+
 		weight += pool->backends[i].weight;
-		if (!usable[i] || drained[i] || pool->backends[i].weight == 0)
-			continue;
-		n_up++;
-		weight_up += pool->backends[i].weight;
+		weight_up += counts;
+		n_up += counts > 0;
 	}
-	if (pool->fail_open)
-		return weight > 0;
-	return n_up > 0 && n_up >= pool->min_healthy && weight_up * 100 >= weight * pool->min_weight_percent;
+	if (n_up == 0 || pool->fail_open)
+		return n_up > 0;
+	return n_up >= pool->min_healthy && weight_up * 100 >= weight * pool->min_weight_percent;
 }

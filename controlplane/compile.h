@@ -14,8 +14,9 @@
 /* Flattened: one entry for each backend, pool after pool, in the model's order. */
 struct compile_input {
 	const struct model *model;
-	const bool *usable;  /* flattened: healthy, and packets can reach it */
-	const bool *drained; /* flattened: by the operator */
+	const bool *usable;    /* flattened: healthy, and packets can reach it */
+	const bool *reachable; /* flattened: packets can reach it, healthy or not; looked at for pools that fail open */
+	const bool *drained;   /* flattened: by the operator */
 	bool (*lookup)(const void *context, const struct addr *addr, struct neighbour *out);
 	const void *lookup_context;
 	const struct abi_port *ports;
@@ -49,15 +50,27 @@ void compile_free(struct compile *compile); /* NULL is fine */
 MUST_CHECK int compile_tables(struct compile *compile, const struct compile_input *input, struct compiled **out);
 void compiled_free(struct compiled *image); /* NULL is fine */
 
-/* Why packets can't reach a backend of the pool at this address, whatever its checks say; "": they can. */
+/* Why packets can't reach a backend of the pool at this address, whatever its checks say; NULL: they can. */
 const char *compile_way_fault(const struct compile_input *input, const struct model_pool *pool,
 			      const struct addr *addr);
 
+/* One pool's part of what compile_input says of backends. */
+struct compile_pool_facts {
+	const bool *usable;
+	const bool *reachable;
+	const bool *drained;
+};
+
+struct compile_pool_facts compile_pool_facts(const struct compile_input *input, unsigned first);
+
+/* What a backend counts for in the pool's slots; 0: no new flow goes to it. */
+unsigned compile_weight(const struct model_pool *pool, const struct compile_pool_facts *facts, unsigned backend);
+
 /*
- * Whether a pool has enough that takes new flows (min_healthy, min_weight_percent); usable and drained are the pool's
- * own part. A pool that fails open can serve for as long as it has a backend with weight.
+ * Whether a pool has enough that takes new flows (min_healthy, min_weight_percent). A pool that fails open asks for one
+ * such backend only, and while none is usable takes all that packets can reach.
  */
-bool compile_pool_can_serve(const struct model_pool *pool, const bool *usable, const bool *drained);
+bool compile_pool_can_serve(const struct model_pool *pool, const struct compile_pool_facts *facts);
 
 /* Keys of records, never 0. */
 uint64_t compile_key(const char *name);

@@ -16,3 +16,13 @@ model_free(struct model *model)
 	free(model->peers);
 	free(model);
 }
+
+unsigned
+model_backends(const struct model *model)
+{
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < model->n_pools; i++)
+		n += model->pools[i].n_backends;
+	return n;
+}

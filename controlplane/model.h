@@ -106,6 +106,9 @@ struct model {
 	struct model_service *services;
 };
 
+/* Of all pools. */
+unsigned model_backends(const struct model *model);
+
 void model_free(struct model *model); /* NULL is fine */
 
 #endif

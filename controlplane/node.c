@@ -14,17 +14,6 @@
 /* Changes of one moment (a reload, a switch that reboots) are worked off together. */
 static const struct timeval RECONCILE_DELAY = {.tv_usec = 5000};
 static const struct timeval AGAIN_DELAY = {.tv_usec = 50000};
-#define WAY_PATIENCE_NS (2 * CLOCK_NS_PER_S)
-
-static unsigned
-backends_of(const struct model *model)
-{
-	unsigned n = 0;
-
-	for (unsigned i = 0; i < model->n_pools; i++)
-		n += model->pools[i].n_backends;
-	return n;
-}
 
 bool
 node_backend_usable(const struct node *node, unsigned pool, unsigned backend)
@@ -46,124 +35,6 @@ static int
 compare(const void *a, const void *b)
 {
 	return prefix_compare(a, b);
-}
-
-static bool
-lookup(const void *context, const struct addr *addr, struct neighbour *out)
-{
-	return neighbours_lookup(context, addr, out);
-}
-
-/* Health, drains and ways as compile takes them, and what follows for each pool. */
-struct facts {
-	bool *usable; /* the one allocation of the flags */
-	bool *drained;
-	bool *pool_serves;
-	bool is_settled; /* every backend has had its first verdict, and every healthy one a way to it */
-	bool is_patient; /* some way has just gone: look again */
-	struct abi_port ports[ABI_PORTS_MAX];
-	struct compile_input input;
-};
-
-/* A healthy backend that gets no packet is nothing that a check shows: told once, and when it is over. */
-static void
-way_tell(const struct node *node, struct node_way *way, unsigned pool, unsigned backend, const char *fault)
-{
-	const struct model_pool *p = &node->model->pools[pool];
-	const char *name = p->backends[backend].name;
-
-	if (*fault && fault != way->told && clock_now_ns() >= node->hold_until_ns) {
-		log_error("backend %s/%s is healthy but gets no packet: %s", p->name, name, fault);
-		way->told = fault;
-	} else if (!*fault && way->told) {
-		log_notice("backend %s/%s can be reached again", p->name, name);
-		way->told = NULL;
-	}
-}
-
-/* A way that was there is believed in for a while: a route that changes has no neighbour at first. */
-static bool
-way_is_there(struct node *node, struct facts *facts, unsigned pool, unsigned backend, unsigned at)
-{
-	const struct model_pool *p = &node->model->pools[pool];
-	struct node_way *way = &node->ways[at];
-	uint64_t now_ns = clock_now_ns();
-	const char *fault;
-
-	if (!node->dataplane_alive)
-		return true; /* no port is known, so no way can be judged */
-	fault = compile_way_fault(&facts->input, p, &p->backends[backend].addr);
-	if (!*fault) {
-		way_tell(node, way, pool, backend, fault);
-		way->had = true;
-		way->fault_ns = 0;
-		return true;
-	}
-	if (!way->fault_ns)
-		way->fault_ns = now_ns;
-	if (way->had && now_ns - way->fault_ns < WAY_PATIENCE_NS) {
-		facts->is_patient = true;
-		return true;
-	}
-	way_tell(node, way, pool, backend, fault);
-	return false;
-}
-
-/* A pool that fails open asks for no health, but where no way leads to any backend nothing can be served. */
-static bool
-pool_has_way(const struct facts *facts, const struct model_pool *pool)
-{
-	for (unsigned i = 0; i < pool->n_backends; i++) {
-		if (*compile_way_fault(&facts->input, pool, &pool->backends[i].addr) == '\0')
-			return true;
-	}
-	return false;
-}
-
-static void
-pool_gather(struct node *node, struct facts *facts, unsigned pool, unsigned first)
-{
-	const struct model_pool *p = &node->model->pools[pool];
-
-	for (unsigned k = 0; k < p->n_backends; k++) {
-		enum health_state state = checker_state(node->checker, pool, k);
-		unsigned at = first + k;
-
-		facts->usable[at] = state == HEALTH_UP && way_is_there(node, facts, pool, k, at);
-		facts->drained[at] = node_backend_drained(node, pool, k);
-		if (state == HEALTH_UNKNOWN || (state == HEALTH_UP && !facts->usable[at]))
-			facts->is_settled = false;
-	}
-	facts->pool_serves[pool] = compile_pool_can_serve(p, facts->usable + first, facts->drained + first) &&
-				   (!p->fail_open || pool_has_way(facts, p));
-}
-
-static int
-facts_gather(struct node *node, struct facts *facts)
-{
-	const struct model *model = node->model;
-	unsigned n = backends_of(model), first = 0;
-	bool *flags = calloc(2 * (size_t)n + model->n_pools + 1, sizeof(*flags));
-
-	if (!flags)
-		return -ENOMEM;
-	facts->usable = flags;
-	facts->drained = flags + n;
-	facts->pool_serves = flags + 2 * (size_t)n;
-	facts->is_settled = true;
-	facts->is_patient = false;
-	facts->input = (struct compile_input){.model = model,
-					      .usable = facts->usable,
-					      .drained = facts->drained,
-					      .lookup = lookup,
-					      .lookup_context = node->neighbours,
-					      .ports = facts->ports};
-	facts->input.n_ports = publish_ports(node->publish, facts->ports, ABI_PORTS_MAX);
-	for (unsigned i = 0; i < model->n_pools; i++) {
-		pool_gather(node, facts, i, first);
-		first += model->pools[i].n_backends;
-	}
-	return 0;
 }
 
 static int
@@ -213,6 +84,53 @@ announce(struct node *node, const struct facts *facts)
 	methods_progress(node->methods);
 }
 
+/* Remembers since when each way is gone, for facts to judge the next time by. */
+static void
+ways_note(struct node *node, const struct facts *facts)
+{
+	uint64_t now_ns = clock_now_ns();
+
+	if (!node->dataplane_alive)
+		return;
+	for (unsigned i = 0, n = model_backends(node->model); i < n; i++) {
+		struct facts_way *way = &node->ways[i];
+
+		way->had = way->had || !facts->way_faults[i];
+		if (!facts->way_faults[i])
+			way->fault_ns = 0;
+		else if (way->fault_ns == 0)
+			way->fault_ns = now_ns;
+	}
+}
+
+/* A healthy backend that gets no packet is nothing that a check shows: told once, and when it is over. */
+static void
+way_tell(const struct facts *facts, unsigned at, const struct model_pool *pool, unsigned backend, struct facts_way *way)
+{
+	const char *name = pool->backends[backend].name, *fault = facts->way_faults[at];
+
+	if (!facts->reachable[at] && facts->is_healthy[at] && fault != way->told) {
+		log_error("backend %s/%s is healthy but gets no packet: %s", pool->name, name, fault);
+		way->told = fault;
+	} else if (!fault && way->told) {
+		log_notice("backend %s/%s can be reached again", pool->name, name);
+		way->told = NULL;
+	}
+}
+
+static void
+ways_tell(struct node *node, const struct facts *facts)
+{
+	unsigned at = 0;
+
+	for (unsigned i = 0; node->dataplane_alive && i < node->model->n_pools; i++) {
+		const struct model_pool *pool = &node->model->pools[i];
+
+		for (unsigned k = 0; k < pool->n_backends; k++, at++)
+			way_tell(facts, at, pool, k, &node->ways[at]);
+	}
+}
+
 /*
  * Right after a load, tables made of half-known health would move flows for nothing: what is served stays until each
  * backend had its first verdict (or would have had it). The loss of the dataplane is acted upon at once.
@@ -231,16 +149,18 @@ reconcile(evutil_socket_t fd, short what, void *context)
 		log_error("out of memory; tables stay as they are");
 		return;
 	}
+	ways_note(node, &facts);
 	if (node->dataplane_alive && !facts.is_settled && clock_now_ns() < node->hold_until_ns) {
 		event_add(node->reconcile, &AGAIN_DELAY);
 	} else {
+		ways_tell(node, &facts);
 		if (node->dataplane_alive && (err = compile_and_publish(node, &facts)) != 0)
 			log_error("tables can't be compiled: %s; they stay as they are", strerror(-err));
 		announce(node, &facts);
 		if (facts.is_patient && !event_pending(node->reconcile, EV_TIMEOUT, NULL))
 			event_add(node->reconcile, &AGAIN_DELAY);
 	}
-	free(facts.usable);
+	facts_fini(&facts);
 }
 
 void
@@ -293,7 +213,7 @@ on_served(void *context, uint64_t generation, const struct compiled *image)
 	announce(node, &facts);
 	if (image == node->wanted_image)
 		peering_start(node->peering);
-	free(facts.usable);
+	facts_fini(&facts);
 }
 
 static void
@@ -330,7 +250,7 @@ on_lost(void *context)
 		return;
 	}
 	announce(node, &facts);
-	free(facts.usable);
+	facts_fini(&facts);
 }
 
 static void
@@ -354,7 +274,7 @@ static const struct publish_events PUBLISH_EVENTS = {
 static int
 watch_backends(struct node *node, const struct model *model)
 {
-	struct addr *addrs = calloc(backends_of(model) + 1, sizeof(*addrs));
+	struct addr *addrs = calloc(model_backends(model) + 1, sizeof(*addrs));
 	unsigned n = 0;
 	int err;
 
@@ -390,7 +310,7 @@ static int
 adopt(struct node *node, struct model *model)
 {
 	enum announce_verdict *verdicts = calloc(model->n_vips + 1, sizeof(*verdicts));
-	struct node_way *ways = calloc(backends_of(model) + 1, sizeof(*ways));
+	struct facts_way *ways = calloc(model_backends(model) + 1, sizeof(*ways));
 	int err = verdicts && ways ? watch_backends(node, model) : -ENOMEM;
 
 	if (!err)

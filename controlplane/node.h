@@ -17,19 +17,13 @@
 #include "controlplane/compile.h"
 #include "controlplane/config.h"
 #include "controlplane/control.h"
+#include "controlplane/facts.h"
 #include "controlplane/neighbour.h"
 #include "controlplane/peering.h"
 #include "controlplane/publish.h"
 
 struct http;
 struct methods;
-
-/* Whether packets can reach a backend, for as long as the model is the same. */
-struct node_way {
-	bool had;	     /* at some time */
-	uint64_t fault_ns;   /* since when not; 0: they can */
-	const char *told;    /* the fault that was told on the log */
-};
 
 struct node {
 	const char *config_path;
@@ -62,7 +56,7 @@ struct node {
 	struct prefix served[ABI_VIPS_MAX];
 	unsigned n_served;
 	enum announce_verdict *verdicts; /* [model->n_vips] */
-	struct node_way *ways;		 /* to the backends, flattened */
+	struct facts_way *ways;		 /* to the backends, flattened */
 };
 
 MUST_CHECK int node_init(struct node *node, struct event_base *base, const char *config_path);

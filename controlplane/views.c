@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include "base/clock.h"
+#include "controlplane/facts.h"
 #include "controlplane/node.h"
 #include "controlplane/totals.h"
 
@@ -70,88 +71,100 @@ protocol_name(uint8_t protocol)
 	}
 }
 
-json_t *
-view_services(const struct node *node)
-{
-	const struct region_counters *counters = publish_counters(node->publish);
-	json_t *list = json_array();
-
-	for (unsigned i = 0; i < node->model->n_services; i++) {
-		const struct model_service *s = &node->model->services[i];
-		struct totals_service sum = totals_service(counters, compile_key(s->name));
-
-		json_array_append_new(
-			list, json_pack("{s:s, s:s, s:s, s:o, s:s, s:I, s:I, s:I, s:I, s:b}", "name", s->name, "vip",
-					node->model->vips[s->vip].name, "protocol", protocol_name(s->protocol), "port",
-					ports_of(s), "pool", node->model->pools[s->pool].name, "packets",
-					(json_int_t)sum.packets, "bytes", (json_int_t)sum.bytes, "openings",
-					(json_int_t)sum.openings, "dropped", (json_int_t)sum.dropped, "announced",
-					node->verdicts[s->vip] == ANNOUNCE_YES));
-	}
-	return list;
-}
-
-/* Weight that takes new flows. */
-static unsigned
-active_weight(const struct node *node, unsigned pool, unsigned backend)
-{
-	if (!node_backend_usable(node, pool, backend) || node_backend_drained(node, pool, backend))
-		return 0;
-	return node->model->pools[pool].backends[backend].weight;
-}
-
-static bool
-lookup(const void *context, const struct addr *addr, struct neighbour *out)
-{
-	return neighbours_lookup(context, addr, out);
-}
-
-/* As compile takes it; "" too while no dataplane is there, which is another matter. */
+/* Why the service's VIP isn't announced; what stands in its own pool's way says more than the VIP's verdict. */
 static const char *
-way_fault(const struct node *node, const struct model_pool *pool, const struct addr *addr)
+service_reason(const struct node *node, const struct facts *facts, const struct model_service *service)
 {
-	struct abi_port ports[ABI_PORTS_MAX];
-	struct compile_input input = {.lookup = lookup, .lookup_context = node->neighbours, .ports = ports};
+	enum announce_verdict verdict = node->verdicts[service->vip];
+	unsigned first = 0;
 
-	input.n_ports = publish_ports(node->publish, ports, ABI_PORTS_MAX);
-	return input.n_ports > 0 || !neighbours_lookup(node->neighbours, addr, &(struct neighbour){0})
-		       ? compile_way_fault(&input, pool, addr)
-		       : "";
+	if (verdict == ANNOUNCE_YES)
+		return "";
+	if (verdict != ANNOUNCE_POOL_DOWN || facts->pool_serves[service->pool])
+		return announce_reason(verdict);
+	for (unsigned i = 0; i < service->pool; i++)
+		first += node->model->pools[i].n_backends;
+	for (unsigned k = 0; k < node->model->pools[service->pool].n_backends; k++) {
+		if (facts->is_healthy[first + k] && facts->way_faults[first + k])
+			return facts->way_faults[first + k];
+	}
+	return announce_reason(verdict);
 }
 
 static json_t *
-view_backend(const struct node *node, unsigned pool, unsigned backend, unsigned total)
+view_service(const struct node *node, const struct facts *facts, const struct model_service *s)
+{
+	struct totals_service sum = totals_service(publish_counters(node->publish), compile_key(s->name));
+
+	return json_pack("{s:s, s:s, s:s, s:o, s:s, s:I, s:I, s:I, s:I, s:b, s:s}", "name", s->name, "vip",
+			 node->model->vips[s->vip].name, "protocol", protocol_name(s->protocol), "port", ports_of(s),
+			 "pool", node->model->pools[s->pool].name, "packets", (json_int_t)sum.packets, "bytes",
+			 (json_int_t)sum.bytes, "openings", (json_int_t)sum.openings, "dropped",
+			 (json_int_t)sum.dropped, "announced", node->verdicts[s->vip] == ANNOUNCE_YES, "reason",
+			 service_reason(node, facts, s));
+}
+
+json_t *
+view_services(const struct node *node)
+{
+	json_t *list = json_array();
+	struct facts facts;
+
+	if (facts_gather(node, &facts) != 0) {
+		json_decref(list);
+		return NULL;
+	}
+	for (unsigned i = 0; i < node->model->n_services; i++)
+		json_array_append_new(list, view_service(node, &facts, &node->model->services[i]));
+	facts_fini(&facts);
+	return list;
+}
+
+/* at: its place in facts; total: what the pool's weights come to. */
+static json_t *
+view_backend(const struct node *node, const struct facts *facts, unsigned pool, unsigned backend, unsigned at,
+	     unsigned total)
 {
 	const struct model_pool *p = &node->model->pools[pool];
 	const struct model_backend *b = &p->backends[backend];
+	struct compile_pool_facts own = compile_pool_facts(&facts->input, at - backend);
 	struct totals_backend sum =
 		totals_backend(publish_counters(node->publish), compile_backend_key(p->name, b->name));
+	const char *fault = facts->way_faults[at];
 	char text[ADDR_TEXT_MAX];
-	double share = total ? 100.0 * active_weight(node, pool, backend) / total : 0.0;
-	const char *fault = way_fault(node, p, &b->addr);
+	double share = total ? 100.0 * compile_weight(p, &own, backend) / total : 0.0;
 
 	return json_pack("{s:s, s:s, s:s, s:i, s:f, s:s, s:s, s:s, s:I, s:I, s:I}", "pool", p->name, "name", b->name,
 			 "address", addr_format(&b->addr, text), "weight", b->weight, "share_percent", share, "health",
 			 health_state_name(checker_state(node->checker, pool, backend)), "reason",
-			 *fault ? fault : checker_reason(node->checker, pool, backend), "admin",
-			 node_backend_drained(node, pool, backend) ? "drained" : "in", "packets",
-			 (json_int_t)sum.packets, "bytes", (json_int_t)sum.bytes, "openings", (json_int_t)sum.openings);
+			 fault ? fault : checker_reason(node->checker, pool, backend), "admin",
+			 facts->drained[at] ? "drained" : "in", "packets", (json_int_t)sum.packets, "bytes",
+			 (json_int_t)sum.bytes, "openings", (json_int_t)sum.openings);
 }
 
 json_t *
 view_backends(const struct node *node)
 {
 	json_t *list = json_array();
+	struct facts facts;
+	unsigned first = 0;
 
+	if (facts_gather(node, &facts) != 0) {
+		json_decref(list);
+		return NULL;
+	}
 	for (unsigned i = 0; i < node->model->n_pools; i++) {
-		unsigned n = node->model->pools[i].n_backends;
+		const struct model_pool *pool = &node->model->pools[i];
+		struct compile_pool_facts own = compile_pool_facts(&facts.input, first);
 		unsigned total = 0;
 
-		for (unsigned k = 0; k < n; k++)
-			total += active_weight(node, i, k);
-		for (unsigned k = 0; k < n; k++)
-			json_array_append_new(list, view_backend(node, i, k, total));
+		for (unsigned k = 0; k < pool->n_backends; k++)
+			total += compile_weight(pool, &own, k);
+		for (unsigned k = 0; k < pool->n_backends; k++)
+			json_array_append_new(list, view_backend(node, &facts, i, k, first + k, total));
+		first += pool->n_backends;
 	}
+	facts_fini(&facts);
 	return list;
 }
 

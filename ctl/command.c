@@ -38,7 +38,7 @@ static const struct view {
 } views[] = {
 	{"services", COLUMNS({"SERVICE", "name"}, {"VIP", "vip"}, {"PROTO", "protocol"}, {"PORT", "port"},
 			     {"POOL", "pool"}, {"PACKETS", "packets"}, {"BYTES", "bytes"}, {"OPENINGS", "openings"},
-			     {"DROPPED", "dropped"}, {"ANNOUNCED", "announced"})},
+			     {"DROPPED", "dropped"}, {"ANNOUNCED", "announced"}, {"REASON", "reason"})},
 	{"backends", COLUMNS({"POOL", "pool"}, {"BACKEND", "name"}, {"ADDRESS", "address"}, {"WEIGHT", "weight"},
 			     {"SHARE%", "share_percent"}, {"HEALTH", "health"}, {"ADMIN", "admin"},
 			     {"PACKETS", "packets"}, {"OPENINGS", "openings"}, {"REASON", "reason"})},

@@ -16,7 +16,7 @@ static struct model_service services[] = {
 };
 static struct model model;
 static struct abi_port ports[2] = {{.ifindex = 3, .mtu = 1500}, {.ifindex = 9, .mtu = 1400}};
-static bool usable[4], drained[4];
+static bool usable[4], reachable[4], drained[4];
 static bool via_gateway;
 static struct compile *compile;
 
@@ -43,6 +43,7 @@ setup(void)
 	cr_assert_eq(addr_parse("fd77::ffff", &model.source_v6), 0);
 	cr_assert_eq(addr_parse("10.77.0.9", &model.source_v4), 0);
 	memset(usable, true, sizeof(usable));
+	memset(reachable, true, sizeof(reachable));
 	memset(drained, false, sizeof(drained));
 	cr_assert_eq(compile_new(&compile), 0);
 }
@@ -58,8 +59,13 @@ TestSuite(compile, .init = setup, .fini = teardown);
 static struct compiled *
 run(void)
 {
-	const struct compile_input input = {
-		.model = &model, .usable = usable, .drained = drained, .lookup = lookup, .ports = ports, .n_ports = 2};
+	const struct compile_input input = {.model = &model,
+					    .usable = usable,
+					    .reachable = reachable,
+					    .drained = drained,
+					    .lookup = lookup,
+					    .ports = ports,
+					    .n_ports = 2};
 	struct compiled *image;
 
 	cr_assert_eq(compile_tables(compile, &input, &image), 0);
@@ -130,25 +136,29 @@ Test(compile, shares_a_next_hop_between_tunnels_behind_one_router_and_gives_l2_n
 	via_gateway = false;
 }
 
+/* Usable is what is healthy and reachable, as facts has it. */
 static const struct {
 	const char *what;
-	bool usable[3], drained[3], fail_open;
+	bool usable[3], reachable[3], drained[3], fail_open;
 	bool has_record[3], has_slots[3];
 } fates[] = {
-	{"weight zero keeps its record", {1, 1, 1}, {0, 0, 0}, false, {1, 1, 1}, {1, 1, 0}},
-	{"a drained one keeps its record", {1, 1, 1}, {1, 0, 0}, false, {1, 1, 1}, {0, 1, 0}},
-	{"a dead one has none", {0, 1, 1}, {0, 0, 0}, false, {0, 1, 1}, {0, 1, 0}},
-	{"all dead: none", {0, 0, 0}, {0, 0, 0}, false, {0, 0, 0}, {0, 0, 0}},
-	{"all dead, fails open: all", {0, 0, 0}, {0, 0, 0}, true, {1, 1, 1}, {1, 1, 0}},
-	{"one up, fails open: that one", {0, 1, 0}, {0, 0, 0}, true, {0, 1, 0}, {0, 1, 0}},
+	{"weight zero keeps its record", {1, 1, 1}, {1, 1, 1}, {0, 0, 0}, false, {1, 1, 1}, {1, 1, 0}},
+	{"a drained one keeps its record", {1, 1, 1}, {1, 1, 1}, {1, 0, 0}, false, {1, 1, 1}, {0, 1, 0}},
+	{"a dead one has none", {0, 1, 1}, {1, 1, 1}, {0, 0, 0}, false, {0, 1, 1}, {0, 1, 0}},
+	{"all dead: none", {0, 0, 0}, {1, 1, 1}, {0, 0, 0}, false, {0, 0, 0}, {0, 0, 0}},
+	{"all dead, fails open: all", {0, 0, 0}, {1, 1, 1}, {0, 0, 0}, true, {1, 1, 1}, {1, 1, 0}},
+	{"one up, fails open: that one", {0, 1, 0}, {1, 1, 1}, {0, 0, 0}, true, {0, 1, 0}, {0, 1, 0}},
+	{"fails open: none without a way", {0, 0, 0}, {1, 0, 1}, {0, 0, 0}, true, {1, 0, 1}, {1, 0, 0}},
+	{"fails open: drained is drained", {0, 0, 0}, {1, 1, 1}, {1, 0, 0}, true, {1, 1, 1}, {0, 1, 0}},
 };
 
-Test(compile, turns_health_and_drains_into_records_and_slots)
+Test(compile, turns_health_ways_and_drains_into_records_and_slots)
 {
 	for (unsigned row = 0; row < ARRAY_LEN(fates); row++) {
 		struct compiled *image;
 
 		memcpy(usable, fates[row].usable, 3);
+		memcpy(reachable, fates[row].reachable, 3);
 		memcpy(drained, fates[row].drained, 3);
 		pools[0].fail_open = fates[row].fail_open;
 		image = run();
@@ -175,24 +185,47 @@ Test(compile, gives_the_same_with_and_without_a_past)
 }
 
 static const struct {
-	bool usable[3], drained[3];
+	const char *what;
+	bool usable[3], reachable[3], drained[3];
 	uint32_t min_healthy;
 	uint8_t percent;
 	bool fail_open, can;
 } rules[] = {
-	{{1, 1, 1}, {0, 0, 0}, 1, 0, false, true},  {{1, 1, 1}, {0, 0, 0}, 3, 0, false, false}, /* c has no weight */
-	{{1, 0, 0}, {0, 0, 0}, 1, 50, false, true}, {{1, 0, 0}, {0, 0, 0}, 1, 51, false, false},
-	{{1, 0, 0}, {1, 0, 0}, 1, 0, false, false}, {{0, 0, 0}, {0, 0, 0}, 1, 0, false, false},
-	{{0, 0, 0}, {0, 0, 0}, 0, 0, false, false}, {{0, 0, 0}, {0, 0, 0}, 2, 90, true, true},
+	{"all up", {1, 1, 1}, {1, 1, 1}, {0, 0, 0}, 1, 0, false, true},
+	{"c has no weight", {1, 1, 1}, {1, 1, 1}, {0, 0, 0}, 3, 0, false, false},
+	{"half of the weight is enough", {1, 0, 0}, {1, 1, 1}, {0, 0, 0}, 1, 50, false, true},
+	{"half of the weight is too little", {1, 0, 0}, {1, 1, 1}, {0, 0, 0}, 1, 51, false, false},
+	{"the last one up is drained", {1, 0, 0}, {1, 1, 1}, {1, 0, 0}, 1, 0, false, false},
+	{"none is up", {0, 0, 0}, {1, 1, 1}, {0, 0, 0}, 1, 0, false, false},
+	{"none is up, none is asked for", {0, 0, 0}, {1, 1, 1}, {0, 0, 0}, 0, 0, false, false},
+	{"fails open whatever the minimum", {0, 0, 0}, {1, 1, 1}, {0, 0, 0}, 2, 90, true, true},
+	{"fails open with one way", {0, 0, 0}, {0, 1, 0}, {0, 0, 0}, 1, 0, true, true},
+	{"fails open, but no way leads anywhere", {0, 0, 0}, {0, 0, 0}, {0, 0, 0}, 1, 0, true, false},
+	{"fails open, the one way leads to no weight", {0, 0, 0}, {0, 0, 1}, {0, 0, 0}, 1, 0, true, false},
+	{"fails open, all drained", {0, 0, 0}, {1, 1, 1}, {1, 1, 0}, 1, 0, true, false},
+	{"doesn't fail open: the one up is drained", {1, 0, 0}, {1, 1, 1}, {1, 0, 0}, 1, 0, true, false},
 };
 
-Test(compile, says_whether_a_pool_can_serve)
+Test(compile, says_whether_a_pool_can_serve_just_when_it_has_slots)
 {
 	for (unsigned i = 0; i < ARRAY_LEN(rules); i++) {
+		const struct compile_pool_facts facts = {rules[i].usable, rules[i].reachable, rules[i].drained};
+		struct compiled *image;
+
 		pools[0].min_healthy = rules[i].min_healthy;
 		pools[0].min_weight_percent = rules[i].percent;
 		pools[0].fail_open = rules[i].fail_open;
-		cr_expect_eq(compile_pool_can_serve(&pools[0], rules[i].usable, rules[i].drained), rules[i].can, "row %u", i);
+		cr_expect_eq(compile_pool_can_serve(&pools[0], &facts), rules[i].can, "%s", rules[i].what);
+		memcpy(usable, rules[i].usable, 3);
+		memcpy(reachable, rules[i].reachable, 3);
+		memcpy(drained, rules[i].drained, 3);
+		image = run();
+		if (rules[i].can)
+			cr_expect_lt(slots_of(image, 0, ABI_OWNER_NONE), ABI_SLOTS, "%s", rules[i].what);
+		for (uint16_t k = 0; k < 3; k++)
+			cr_expect_eq(slots_of(image, 0, k) > 0, compile_weight(&pools[0], &facts, k) > 0, "%s",
+				     rules[i].what);
+		compiled_free(image);
 	}
 }
 
@@ -200,11 +233,11 @@ Test(compile, says_why_no_packet_reaches_a_backend)
 {
 	struct compile_input input = {.model = &model, .lookup = lookup, .ports = ports, .n_ports = 2};
 
-	cr_expect_str_eq(compile_way_fault(&input, &pools[0], &web[0].addr), "");
+	cr_expect_null(compile_way_fault(&input, &pools[0], &web[0].addr));
 	cr_expect(strstr(compile_way_fault(&input, &pools[0], &web[1].addr), "no neighbour"));
 	via_gateway = true;
 	cr_expect(strstr(compile_way_fault(&input, &pools[0], &web[0].addr), "not on the same link"));
-	cr_expect_str_eq(compile_way_fault(&input, &pools[1], &dns[0].addr), "");
+	cr_expect_null(compile_way_fault(&input, &pools[1], &dns[0].addr));
 	via_gateway = false;
 	input.n_ports = 1;
 	cr_expect(strstr(compile_way_fault(&input, &pools[0], &web[0].addr), "no port of the dataplane"));

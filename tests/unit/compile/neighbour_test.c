@@ -169,6 +169,34 @@ Test(neighbour, follows_a_new_mac_and_the_end_of_the_route, .init = setup, .fini
 	cr_expect(wait_for(&at, false, &got));
 }
 
+/* The peer falls silent. What the kernel asks anew keeps its MAC; what didn't answer has none. */
+Test(neighbour, believes_an_old_mac_until_a_probe_failed, .init = setup, .fini = teardown)
+{
+	static const char *const states[] = {"reachable", "stale", "delay", "probe"};
+	struct addr at = addr("10.77.0.2");
+	struct neighbour got = {0};
+	char command[128];
+
+	cr_assert_eq(neighbours_watch(neighbours, &at, 1), 0);
+	cr_assert(wait_for(&at, true, &got));
+	snprintf(command, sizeof(command), "nsenter -t %d -n ip addr del 10.77.0.2/24 dev peer0", (int)peer);
+	run(command);
+	for (uint8_t i = 0; i < ARRAY_LEN(states); i++) {
+		uint64_t end = clock_now_ns() + 10 * CLOCK_NS_PER_S;
+
+		/* A MAC of its own for each, so that it is seen when the state has been looked at. */
+		snprintf(command, sizeof(command), "ip neigh replace 10.77.0.2 lladdr 02:00:00:00:00:%02x nud %s dev edge0",
+			 0x20 + i, states[i]);
+		run(command);
+		while (got.mac[5] != 0x20 + i && clock_now_ns() < end) {
+			event_base_loop(base, EVLOOP_ONCE);
+			cr_assert(neighbours_lookup(neighbours, &at, &got), "%s", states[i]);
+		}
+		cr_expect_eq(got.mac[5], 0x20 + i, "%s", states[i]);
+	}
+	cr_expect(wait_for(&at, false, &got), "the probe has failed");
+}
+
 /* Attributes that claim more than the message holds. */
 Test(neighbour, finds_nothing_in_a_short_message)
 {

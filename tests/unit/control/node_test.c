@@ -7,6 +7,7 @@
 #include <criterion/criterion.h>
 #include <ctype.h>
 #include <event2/event.h>
+#include <net/if.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -31,6 +32,18 @@ static const char config[] =
 	"  - {name: http, vip: v1, pool: web, protocol: tcp, port: 80}\n"
 	"  - {name: dns, vip: v1, pool: far, protocol: udp, port: 53}\n";
 
+/* No checks: both are healthy, and only ways count. */
+static const char ways_config[] =
+	"node: {name: edge, dataplane: %1$s/dataplane, control: %1$s/control, http: \"127.0.0.1:19464\",\n"
+	"       source: {ipv4: 10.77.0.1}}\n"
+	"vips: [{name: v1, prefix: 10.99.0.1}, {name: v2, prefix: 10.99.0.2}]\n"
+	"pools:\n"
+	"  - {name: two, min_healthy: 2, backends: [{name: s1, address: 10.77.0.11}, {name: s2, address: 10.77.0.12}]}\n"
+	"  - {name: open, fail_open: true, backends: [{name: s3, address: 10.77.0.13}]}\n"
+	"services:\n"
+	"  - {name: http, vip: v1, pool: two, protocol: tcp, port: 80}\n"
+	"  - {name: dns, vip: v2, pool: open, protocol: udp, port: 53}\n";
+
 static struct {
 	struct event_base *base;
 	struct node node;
@@ -38,6 +51,7 @@ static struct {
 	char path[64];
 	int listener;
 	int peer;
+	uint32_t ifindex; /* of the dataplane's port */
 	struct event *accept;
 	struct event *commands;
 	struct event *beat;
@@ -91,7 +105,7 @@ on_accept(evutil_socket_t fd, short what, void *context)
 	cr_assert_eq(region_counters_new(&t.counters, 2), 0);
 	region_header(&t.counters)->n_ports = 1;
 	*region_ports(&t.counters) = (struct abi_port){
-		.name = "p0", .interface = "edge0", .ifindex = 9999, .mtu = 1500};
+		.name = "p0", .interface = "edge0", .ifindex = t.ifindex, .mtu = 1500};
 	atomic_store(&region_worker(&t.counters, 0)->verdicts[VERDICT_FORWARDED], 41);
 	atomic_store(&region_worker(&t.counters, 1)->verdicts[VERDICT_FORWARDED], 1);
 	fds[0] = t.rings.memfd;
@@ -145,6 +159,7 @@ setup(void)
 	write_config(config);
 	t.base = event_base_new();
 	t.peer = -1;
+	t.ifindex = 9999;
 	t.listener = listen_on("dataplane");
 	t.accept = event_new(t.base, t.listener, EV_READ, on_accept, NULL);
 	event_add(t.accept, NULL);
@@ -391,4 +406,83 @@ Test(node, shows_a_page_and_nothing_else)
 	cr_expect_not_null(strstr(t.text, "<td>10.99.0.1/32"));
 	cr_expect_eq(strncmp(get("/etc"), "HTTP/1.1 404 ", 13), 0);
 	cr_expect_eq(strncmp(get("//"), "HTTP/1.1 404 ", 13), 0);
+}
+
+/* The cell of a row of a list, as text; valid until the next call. */
+static const char *
+cell(const char *method, const char *name, const char *column)
+{
+	static char text[256];
+	json_t *reply = call(method, "{}"), *row;
+	size_t i;
+
+	*text = '\0';
+	json_array_foreach(json_object_get(reply, "result"), i, row)
+	{
+		const json_t *value = json_object_get(row, column);
+
+		if (strcmp(json_string_value(json_object_get(row, "name")), name) != 0)
+			continue;
+		if (json_is_string(value))
+			snprintf(text, sizeof(text), "%s", json_string_value(value));
+		else
+			snprintf(text, sizeof(text), "%.0f", json_number_value(value));
+	}
+	json_decref(reply);
+	return text;
+}
+
+static const struct {
+	const char *what, *command;
+	bool v1, v2;
+	const char *s1, *s2, *s3; /* shares of their pools */
+	const char *http;	  /* the service's reason */
+} steps[] = {
+	{"no neighbour is known", "true", false, false, "0", "0", "0", "no next hop: there is no route, or no neighbour"},
+	{"one of the two that are needed", "ip neigh replace 10.77.0.11 lladdr 02:00:00:00:00:11 nud permanent dev edge0", false,
+	 false, "100", "0", "0", "no next hop: there is no route, or no neighbour"},
+	{"the one that fails open", "ip neigh replace 10.77.0.13 lladdr 02:00:00:00:00:13 nud permanent dev edge0", false, true,
+	 "100", "0", "100", "no next hop"},
+	{"both", "ip neigh replace 10.77.0.12 lladdr 02:00:00:00:00:12 nud permanent dev edge0", true, true, "50", "50", "100",
+	 ""},
+	{"a stale one still counts", "ip neigh replace 10.77.0.12 lladdr 02:00:00:00:00:22 nud stale dev edge0", true, true,
+	 "50", "50", "100", ""},
+	{"no route", "ip route add unreachable 10.77.0.12/32 && ip route add unreachable 10.77.0.13/32", false, false, "100",
+	 "0", "0", "no next hop: there is no route"},
+	{"routes again", "ip neigh replace 10.77.0.12 lladdr 02:00:00:00:00:22 nud permanent dev edge0 && "
+	 "ip route del unreachable 10.77.0.12/32 && ip route del unreachable 10.77.0.13/32", true, true, "50", "50", "100",
+	 ""},
+	{"a route by an interface that is no port", "ip link add other0 type veth peer name other1 && "
+	 "ip link set other0 up && ip link set other1 up && ip route add 10.77.0.12/32 dev other0 && "
+	 "ip neigh replace 10.77.0.12 lladdr 02:00:00:00:00:33 nud permanent dev other0", false, true, "100", "0", "100",
+	 "no port of the dataplane"},
+};
+
+/* What can be seen of a step once it has come through everything. */
+static bool
+has_come(unsigned step)
+{
+	return strcmp(cell("vips", "v1", "state"), steps[step].v1 ? "announced" : "withdrawn") == 0 &&
+	       strcmp(cell("vips", "v2", "state"), steps[step].v2 ? "announced" : "withdrawn") == 0 &&
+	       strcmp(cell("backends", "s1", "share_percent"), steps[step].s1) == 0 &&
+	       strcmp(cell("backends", "s2", "share_percent"), steps[step].s2) == 0 &&
+	       strcmp(cell("backends", "s3", "share_percent"), steps[step].s3) == 0 &&
+	       strstr(cell("services", "http", "reason"), steps[step].http) != NULL;
+}
+
+Test(node, announces_only_what_packets_can_reach)
+{
+	json_t *reply;
+
+	t.ifindex = if_nametoindex("edge0");
+	write_config(ways_config);
+	reply = call("reload", "{}");
+	cr_assert_not_null(json_object_get(reply, "result"), "%s", json_dumps(reply, 0));
+	json_decref(reply);
+	for (unsigned i = 0; i < ARRAY_LEN(steps); i++) {
+		cr_assert_eq(system(steps[i].command), 0, "%s", steps[i].command);
+		for (uint64_t end = clock_now_ns() + 15 * CLOCK_NS_PER_S; !has_come(i) && clock_now_ns() < end;)
+			;
+		cr_expect(has_come(i), "%s: %s", steps[i].what, cell("services", "http", "reason"));
+	}
 }
