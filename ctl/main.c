@@ -139,7 +139,7 @@ wait_drained(const struct command *c)
 	if (!c->is_json)
 		puts("withdrawn; waiting until traffic has gone");
 	fflush(stdout);
-	return call_once(c, "wait", json_pack("{s:s, s:f}", "for", "drained", "timeout_s", timeout_s));
+	return wait_for(c, json_pack("{s:s, s:f}", "for", "drained", "timeout_s", timeout_s));
 }
 
 static int

@@ -297,7 +297,10 @@ pop_up() {
 		pop_start controlplane "$node"
 	done
 	for node in $(pop_edges); do
-		pop_wait 30 "the VIPs of $node to be announced" pop_ctl "$node" wait announced --timeout 1s
+		if ! pop_ctl "$node" wait announced --timeout 30s >/dev/null; then
+			echo "pop: $node doesn't announce the VIPs; logs are in $POP_DIR" >&2
+			return 1
+		fi
 	done
 	pop_wait 10 "the router to have both routes" pop_routed
 }

@@ -170,6 +170,28 @@ def test_wait_waits_for_the_control_plane_too(tmp_path):
     assert "met" in out and not err
 
 
+def test_a_drain_waits_over_a_restart(tmp_path):
+    """The control plane takes the drain, and then goes away while traffic is waited for: another one knows of it."""
+    path, asked = tmp_path / "socket", []
+
+    def take(listener):
+        for reply in ({"draining": True}, None, {"met": True}):
+            client, _ = listener.accept()
+            with client:
+                request = json.loads(client.makefile().readline())
+                asked.append(request["method"])
+                if reply:
+                    client.sendall(json.dumps({"jsonrpc": "2.0", "id": request["id"], "result": reply}).encode() + b"\n")
+
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(path))
+        listener.listen()
+        threading.Thread(target=take, args=(listener,), daemon=True).start()
+        done = ctl("--socket", str(path), "node", "drain", "--timeout", "10s")
+    assert done.returncode == 0, done.stderr
+    assert asked == ["node.drain", "wait", "wait"]
+
+
 def test_wait_says_in_the_end_that_nobody_came(tmp_path):
     done = ctl("--socket", str(tmp_path / "none"), "wait", "announced", "--timeout", "300ms")
     assert done.returncode == 3
