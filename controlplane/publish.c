@@ -25,6 +25,7 @@ enum {
 	BEAT_MS = 500,	   /* how often its heart is looked at */
 	HANGS_MS = 2000,
 	ANSWER_MS = 10000, /* from the last progress of a transaction to its ACK or NAK */
+	RETRY_MS = 10000,  /* from a refusal to the same image once more: memory, or room in a map, may be there again */
 };
 
 enum state {
@@ -45,6 +46,7 @@ struct publish {
 	unsigned backoff_ms;
 	uint64_t connected_at_ns;
 	uint64_t progress_at_ns; /* of what is in flight: when the ring took a record of it last */
+	uint64_t retry_at_ns; /* what is wanted has been refused: not before; 0: at once */
 	uint64_t instance;
 	uint64_t last_generation;
 	uint64_t served_generation;
@@ -162,7 +164,7 @@ transaction_start(struct publish *p)
 {
 	struct transaction t;
 
-	if (p->flying || !p->wanted)
+	if (p->flying || !p->wanted || clock_now_ns() < p->retry_at_ns)
 		return;
 	t = transaction_of(p->full_next ? NULL : p->acked, p->wanted);
 	if (!t.failed && !t.is_full && t.n == 1) {
@@ -216,11 +218,12 @@ ack_take(struct publish *p, const struct abi_ack *ack)
 	acked_replace(p, image);
 }
 
-/* A delta is tried again as a whole. What is refused as a whole is given up until something else is wanted. */
+/* A delta is tried again as a whole. What is refused as a whole is wanted still, but later. */
 static void
 nak_take(struct publish *p, const struct abi_nak *got)
 {
 	struct abi_nak nak = *got;
+	bool is_last;
 
 	nak.text[sizeof(nak.text) - 1] = '\0';
 	if (!p->flying || nak.generation != p->transaction.generation) {
@@ -229,14 +232,12 @@ nak_take(struct publish *p, const struct abi_nak *got)
 	}
 	log_error("publish: generation %llu is refused: %s (reason %u, record %u)", (unsigned long long)nak.generation,
 		  nak.text, nak.reason, nak.record);
+	is_last = p->transaction.is_full && !p->wanted;
 	p->full_next = true;
-	if (!p->transaction.is_full) {
-		flying_return(p);
+	flying_return(p);
+	if (!is_last)
 		return;
-	}
-	transaction_fini(&p->transaction);
-	compiled_free(p->flying);
-	p->flying = NULL;
+	p->retry_at_ns = clock_now_ns() + RETRY_MS * CLOCK_NS_PER_MS;
 	p->events->rejected(p->context, &nak);
 }
 
@@ -389,6 +390,7 @@ up_start(struct publish *p)
 	p->connected_at_ns = clock_now_ns();
 	p->hangs = false;
 	p->full_next = true;
+	p->retry_at_ns = 0;
 	p->state = STATE_UP;
 	return 0;
 }
@@ -516,6 +518,7 @@ publish_want(struct publish *p, struct compiled *image)
 {
 	compiled_free(p->wanted);
 	p->wanted = image;
+	p->retry_at_ns = 0;
 	if (p->state == STATE_UP)
 		event_active(p->on_replies, EV_READ, 0);
 }

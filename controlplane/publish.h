@@ -17,8 +17,8 @@ struct publish;
 struct publish_events {
 	void (*connected)(void *context); /* ports and counters can be read; what is wanted is sent next */
 	void (*served)(void *context, uint64_t generation, const struct compiled *image); /* by all workers */
-	void (*rejected)(void *context,
-			 const struct abi_nak *nak);			  /* also as a full transaction */
+	/* also as a full transaction, and nothing newer is wanted; it is sent again some seconds later */
+	void (*rejected)(void *context, const struct abi_nak *nak);
 	void (*lost)(void *context); /* the dataplane has gone or hangs; nothing is known to be served */
 	void (*port_changed)(void *context);
 	void (*settled)(void *context, uint64_t generation);
