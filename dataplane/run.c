@@ -17,6 +17,17 @@ enum {
 	BEAT_HZ = 20,
 };
 
+/* The clock of flow tables, without a division for each burst. */
+static uint32_t
+now_s(struct worker *w, uint64_t tsc)
+{
+	if (tsc >= w->second_tsc) {
+		w->now_s = worker_now_s(w->shared, tsc);
+		w->second_tsc = w->shared->start_tsc + (w->now_s + UINT64_C(1)) * w->tsc_hz;
+	}
+	return w->now_s;
+}
+
 static uint64_t
 burst_run(struct worker *w, struct rte_mbuf **mbufs, unsigned n, uint16_t port, uint64_t tsc)
 {
@@ -24,7 +35,7 @@ burst_run(struct worker *w, struct rte_mbuf **mbufs, unsigned n, uint16_t port, 
 	uint64_t bytes;
 
 	w->burst.now_tsc = tsc;
-	w->burst.now_s = worker_now_s(w->shared, tsc);
+	w->burst.now_s = now_s(w, tsc);
 	/* Acquire pairs with the release of tables_publish. */
 	tables = atomic_load_explicit(w->shared->current, memory_order_acquire);
 	bytes = pipeline_run(w, tables, mbufs, n, port);

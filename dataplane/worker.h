@@ -47,6 +47,8 @@ struct worker {
 	uint16_t exceptions[ABI_PORTS_MAX];
 	uint64_t tsc_hz;
 	uint64_t beat_tsc; /* next heartbeat */
+	uint64_t second_tsc; /* when now_s ends */
+	uint32_t now_s;
 	uint32_t expired_s;
 	unsigned idle_rounds;
 	struct flowtable *others[ABI_WORKERS_MAX];
