@@ -84,7 +84,7 @@ while [ $# -gt 0 ]; do
 done
 
 [ -d "$build" ] || meson setup --buildtype=release -Db_ndebug=false "$build" "$root" >&2
-ninja -C "$build" "tests/bench/bench-$bench" >&2
+ninja --quiet -C "$build" "tests/bench/bench-$bench" >&2
 set -- --machine "$(machine)" --commit "$(commit)" ${json:+--json "$json"}
 if [ "$bench" != allocate ]; then
 	reserve
