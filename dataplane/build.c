@@ -275,7 +275,8 @@ build_services(struct work *k)
 			return -ENOMEM;
 		k->service_of[i] = (uint16_t)index;
 		b->services[index] = (struct build_service){.slots = slots, .pool = p->key};
-		b->snapshot->services[index] = (struct steer_service){.slots = slots->words,
+		b->snapshot->services[index] = (struct steer_service){.owners = slots->owners,
+								      .slots = slots->words,
 								      .seed = p->seed,
 								      .idle_s = (uint16_t)p->idle_s,
 								      .affinity = r->affinity,

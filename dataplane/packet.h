@@ -42,7 +42,7 @@ struct packet {
 	struct rte_mbuf *mbuf;
 	uint8_t *frame;	       /* its first octet; kept in step with the mbuf until encap is done with it */
 	uint64_t flow;	       /* flow hash; steer writes it */
-	const uint32_t *slot;  /* of the flow; steer writes it */
+	const uint16_t *owner; /* of the flow's slot; steer writes it */
 	uint16_t l3_at;	       /* offset of the IP header */
 	uint16_t l4_at;	       /* offset of the L4 header */
 	uint16_t src_at;       /* offset of the flow's client address, 4 or 16 octets */

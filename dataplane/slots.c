@@ -17,8 +17,10 @@ slots_new(uint64_t pool, uint64_t seed)
 	memset(slots, 0, sizeof(*slots));
 	slots->pool = pool;
 	slots->seed = seed;
-	for (unsigned i = 0; i < ABI_SLOTS; i++)
+	for (unsigned i = 0; i < ABI_SLOTS; i++) {
 		slots->words[i] = slot_make(BACKEND_NONE, BACKEND_NONE, SLOT_STABLE);
+		slots->owners[i] = steer_owner(slots->words[i]);
+	}
 	return slots;
 }
 
@@ -96,6 +98,7 @@ slots_derive(struct slots *fresh, const uint16_t *owners, const struct slots *be
 
 		fresh->words[i] = before ? slots_next(before->words[i], owners[i], translation, &restart)
 					 : stable(owners[i]);
+		fresh->owners[i] = steer_owner(fresh->words[i]);
 		fresh->window_end_s[i] = restart || !before ? window_end_s : before->window_end_s[i];
 		tally(fresh, fresh->words[i], 1);
 	}
@@ -110,6 +113,7 @@ replace(struct slots *slots, unsigned i, slot_word word)
 	tally(slots, word, 1);
 	/* Relaxed: the word says all there is, and workers may go on with the old one for a burst. */
 	__atomic_store_n(&slots->words[i], word, __ATOMIC_RELAXED);
+	__atomic_store_n(&slots->owners[i], steer_owner(word), __ATOMIC_RELAXED);
 }
 
 void

@@ -11,6 +11,7 @@
 
 struct slots {
 	slot_word words[ABI_SLOTS];
+	uint16_t owners[ABI_SLOTS];	  /* steer_owner() of each: half the cache for what is stable */
 	uint32_t window_end_s[ABI_SLOTS]; /* of moving slots; tables_tick's seconds */
 	uint64_t flows[ABI_SLOTS / 64];	  /* the last sweep found a flow that isn't its owner's */
 	uint64_t pool;			  /* key */

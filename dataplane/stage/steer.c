@@ -7,7 +7,7 @@ uint16_t
 steer_icmp(struct steer *s, const struct steer_service *service, const struct packet *p, uint32_t now_s,
 	   const uint8_t *alive)
 {
-	slot_word slot = steer_slot(p);
+	slot_word slot = steer_slot(service, p);
 	struct flowtable_entry entry = flowtable_lookup(s->flows, p->flow, now_s, service->idle_s);
 
 	for (unsigned i = 0; !entry.at && i < s->n_others; i++)

@@ -53,12 +53,13 @@ slot_state(slot_word slot)
 /* What steer needs of a service; two a cache line. `slots` is a pool's table, shared by the services that use the pool (or the service's
  * own while it changes its pool); tables.c owns it. */
 struct steer_service {
+	const uint16_t *owners; /* [ABI_SLOTS], what most packets need of `slots`: steer_owner() of each word */
 	const slot_word *slots; /* [ABI_SLOTS] */
 	uint64_t seed;
 	uint16_t idle_s;
 	uint8_t affinity; /* enum abi_affinity */
 	uint8_t hash_on;  /* enum abi_hash_on */
-	uint8_t zero[12];
+	uint8_t zero[4];
 };
 
 /* One worker's state. */
@@ -80,11 +81,19 @@ steer_count(struct steer *s, enum abi_worker_counter counter)
 	atomic_store_explicit(&s->counters[counter], value + 1, memory_order_relaxed);
 }
 
+enum { STEER_UNSTABLE = 0xffff }; /* in place of an owner: look at the word */
+
+static inline uint16_t
+steer_owner(slot_word slot)
+{
+	return slot_state(slot) == SLOT_STABLE ? slot_owner(slot) : STEER_UNSTABLE;
+}
+
 /* Relaxed: the main lcore moves a slot's state on in place, and a word says all there is. */
 static inline slot_word
-steer_slot(const struct packet *p)
+steer_slot(const struct steer_service *service, const struct packet *p)
 {
-	return __atomic_load_n(p->slot, __ATOMIC_RELAXED);
+	return __atomic_load_n(&service->slots[p->flow >> 48], __ATOMIC_RELAXED);
 }
 
 /* The table's key, whose top 16 bits are the slot: the 5-tuple's hash, or with the source's slot in its place. */
@@ -107,17 +116,8 @@ steer_hash(const struct steer_service *services, struct packet *p, bool is_v6)
 	const struct steer_service *service = &services[p->service];
 
 	p->flow = steer_flow(service, p, is_v6);
-	p->slot = &service->slots[p->flow >> 48];
-	rte_prefetch0(p->slot);
-}
-
-/* A stable slot's flows are in no table, unless the service tracks them. */
-static inline bool
-steer_looks_up(const struct steer_service *service, slot_word slot)
-{
-	if (service->affinity == ABI_AFFINITY_NONE)
-		return false;
-	return service->affinity == ABI_AFFINITY_TRACKED || slot_state(slot) != SLOT_STABLE;
+	p->owner = &service->owners[p->flow >> 48];
+	rte_prefetch0(p->owner);
 }
 
 /* Who gets what no table knows. */
@@ -157,7 +157,7 @@ static inline uint16_t
 steer_by_table(struct steer *s, const struct steer_service *service, const struct packet *p, uint32_t now_s,
 	       const uint8_t *alive)
 {
-	slot_word slot = steer_slot(p);
+	slot_word slot = steer_slot(service, p);
 	bool opens = p->flags & PACKET_OPENS;
 	struct flowtable_entry entry;
 	uint16_t backend;
@@ -189,7 +189,8 @@ steer_settle(struct packet *p, uint16_t backend, const uint8_t *alive)
 	}
 }
 
-/* Settles what its slot alone decides, and fetches the flow table's line for the others: how many they are. */
+/* Settles what its stable slot alone decides; a stable slot's flows are in no table, unless the service tracks them. For
+ * the others, whose number is returned, fetches the slot's word and the flow table's line. */
 static inline unsigned
 steer_slot_pass(struct steer *s, const struct steer_service *services, const uint8_t *alive, struct burst *b,
 		uint16_t *others)
@@ -199,16 +200,17 @@ steer_slot_pass(struct steer *s, const struct steer_service *services, const uin
 	for (unsigned i = 0; i < n_packets; i++) {
 		struct packet *p = &b->packets[i];
 		const struct steer_service *service = &services[p->service];
-		slot_word slot;
+		uint16_t owner;
 
 		if (unlikely(p->service == SERVICE_NONE))
 			continue;
-		slot = steer_slot(p);
-		if (unlikely(steer_looks_up(service, slot))) {
+		owner = __atomic_load_n(p->owner, __ATOMIC_RELAXED);
+		if (unlikely(owner == STEER_UNSTABLE || service->affinity == ABI_AFFINITY_TRACKED)) {
+			rte_prefetch0(&service->slots[p->flow >> 48]);
 			flowtable_prefetch(s->flows, p->flow);
 			others[n++] = (uint16_t)i;
 		} else {
-			steer_settle(p, slot_owner(slot), alive);
+			steer_settle(p, owner, alive);
 		}
 	}
 	return n;
@@ -221,9 +223,11 @@ steer_table_pass(struct steer *s, const struct steer_service *services, const ui
 	for (unsigned i = 0; i < n; i++) {
 		struct packet *p = &b->packets[others[i]];
 		const struct steer_service *service = &services[p->service];
-		slot_word slot = steer_slot(p);
-		uint16_t backend = steer_by_table(s, service, p, b->now_s, alive);
+		slot_word slot = steer_slot(service, p);
+		uint16_t backend = slot_owner(slot);
 
+		if (service->affinity != ABI_AFFINITY_NONE)
+			backend = steer_by_table(s, service, p, b->now_s, alive);
 		if (slot_state(slot) == SLOT_MOVING && backend == slot_previous(slot) && backend != slot_owner(slot))
 			steer_count(s, WORKER_MOVING_PREVIOUS);
 		steer_settle(p, backend, alive);

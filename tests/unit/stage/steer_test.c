@@ -10,8 +10,9 @@ enum { OWNER = 1, PREVIOUS = 2, OTHER = 3, DEAD = 4, NOBODY = BACKEND_NONE, UNKN
 
 static struct burst burst;
 static slot_word slots[ABI_SLOTS];
+static uint16_t owners[ABI_SLOTS];
 static uint8_t alive[ABI_BACKENDS_MAX + 1];
-static struct steer_service service = {.slots = slots, .seed = 42, .idle_s = 300};
+static struct steer_service service = {.owners = owners, .slots = slots, .seed = 42, .idle_s = 300};
 static _Atomic uint64_t counters[WORKER_COUNTER_COUNT];
 static struct steer steer;
 
@@ -39,8 +40,10 @@ TestSuite(steer, .init = steer_setup, .fini = steer_teardown);
 static void
 slots_set(uint16_t owner, uint16_t previous, enum slot_state state)
 {
-	for (unsigned i = 0; i < ABI_SLOTS; i++)
+	for (unsigned i = 0; i < ABI_SLOTS; i++) {
 		slots[i] = slot_make(owner, previous, state);
+		owners[i] = steer_owner(slots[i]);
+	}
 }
 
 static struct packet *
