@@ -195,6 +195,8 @@ def test_a_vip_whose_backends_no_packet_can_reach_is_withdrawn(pop):
         rows = [row for row in pop.json("backends") if row["pool"] == "web"]
         assert {row["health"] for row in rows} == {"up"}, rows
         assert all("no port of the dataplane" in row["reason"] for row in rows), rows
+        assert {row["share_percent"] for row in rows} == {0}, rows
+        assert all("no port of the dataplane" in row["reason"] for row in pop.json("services")), pop.json("services")
         wait("the log to tell", lambda: "healthy but gets no packet" in pop.logs())
     finally:
         for name, *_ in servers:
