@@ -65,6 +65,8 @@ static struct row rows[] = {
 	{.family = 6, .flows = 1},
 	{.family = 6},
 	{.family = 6, .flows = FLOWS_MAX},
+	{.family = 6, .kind = TRAFFIC_UDP, .frame = 64},
+	{.family = 6, .burst = 256},
 	/* what is put around a packet, and how long it is */
 	{.encap = "l2"},
 	{.encap = "gre"},
@@ -85,6 +87,9 @@ static struct row rows[] = {
 	{.affinity = ABI_AFFINITY_TRACKED, .flows = 1000},
 	{.affinity = ABI_AFFINITY_TRACKED},
 	{.affinity = ABI_AFFINITY_TRACKED, .flows = FLOWS_MAX},
+	{.family = 6, .slots = MOVING},
+	{.family = 6, .affinity = ABI_AFFINITY_TRACKED},
+	{.slots = MOVING, .affinity = ABI_AFFINITY_NONE},
 	/* new flows only */
 	{.kind = TRAFFIC_SYN_FLOOD},
 	{.kind = TRAFFIC_ACK_FLOOD},
@@ -92,6 +97,7 @@ static struct row rows[] = {
 	{.kind = TRAFFIC_SYN_FLOOD, .slots = MOVING},
 	{.kind = TRAFFIC_SYN_FLOOD, .family = 6},
 	/* tables' sizes */
+	{.backends = 10},
 	{.backends = 1000},
 	{.services = 10},
 	{.services = 100},
