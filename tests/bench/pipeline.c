@@ -8,17 +8,15 @@
  *   bench-pipeline [--json FILE] [--only KEY=VALUE,...] [--code NAME] [--machine TEXT] [--commit ID]
  *                  [--huge]
  */
-#include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include <rte_cycles.h>
-#include <rte_eal.h>
-#include <rte_errno.h>
 #include <rte_ether.h>
 #include <rte_mbuf.h>
 
+#include "tests/bench/bench.h"
 #include "tests/bench/traffic.h"
 #include "tests/bench/world.h"
 
@@ -260,21 +258,6 @@ flows_open(struct world *world, struct traffic *traffic, struct rte_mbuf **mbufs
 	}
 }
 
-static int
-double_compare(const void *a, const void *b)
-{
-	double x = *(const double *)a, y = *(const double *)b;
-
-	return (x > y) - (x < y);
-}
-
-static double
-median(double *values, unsigned n)
-{
-	qsort(values, n, sizeof(*values), double_compare);
-	return values[n / 2];
-}
-
 static double
 ns_each(uint64_t cycles)
 {
@@ -300,8 +283,8 @@ run_measure(const struct row *r, struct world *world, struct traffic *traffic, s
 		sink = baseline_run(mbufs);
 		baselines[i] = ns_each(rte_rdtsc_precise() - start);
 	}
-	*ns = median(rounds, ROUNDS);
-	*baseline_ns = median(baselines, ROUNDS);
+	*ns = bench_median(rounds, ROUNDS);
+	*baseline_ns = bench_median(baselines, ROUNDS);
 }
 
 static void
@@ -329,10 +312,10 @@ row_measure(struct row *r, const char *code, struct rte_mbuf **mbufs)
 		fprintf(stderr, "bench-pipeline: not every packet was forwarded\n");
 		exit(1);
 	}
-	r->ns = median(ns, RUNS);
+	r->ns = bench_median(ns, RUNS);
 	r->ns_min = ns[0];
 	r->ns_max = ns[RUNS - 1];
-	r->baseline_ns = median(baseline_ns, RUNS);
+	r->baseline_ns = bench_median(baseline_ns, RUNS);
 	world_free(world);
 }
 
@@ -366,66 +349,15 @@ row_json(FILE *file, const struct row *r)
 		r->services, r->backends, r->frame, caches[r->cache], r->ns, r->ns_min, r->ns_max, r->baseline_ns);
 }
 
-struct arguments {
-	const char *json;
-	const char *only;
-	const char *machine;
-	const char *commit;
-	const char *code; /* NULL: the best for this CPU */
-	bool huge;
-};
-
-static void
-arguments_read(struct arguments *o, int argc, char **argv)
-{
-	static const struct option longs[] = {{"json", required_argument, NULL, 'j'},
-					      {"only", required_argument, NULL, 'o'},
-					      {"machine", required_argument, NULL, 'm'},
-					      {"commit", required_argument, NULL, 'c'},
-					      {"code", required_argument, NULL, 'x'},
-					      {"huge", no_argument, NULL, 'h'},
-					      {0}};
-	int option;
-
-	*o = (struct arguments){.machine = "unknown", .commit = "unknown"};
-	while ((option = getopt_long(argc, argv, "", longs, NULL)) != -1) {
-		switch (option) {
-		case 'j': o->json = optarg; break;
-		case 'o': o->only = optarg; break;
-		case 'm': o->machine = optarg; break;
-		case 'c': o->commit = optarg; break;
-		case 'x': o->code = optarg; break;
-		case 'h': o->huge = true; break;
-		default: exit(2);
-		}
-	}
-}
-
-/* One lcore, with plain memory where there are no huge pages. */
-static void
-eal_start(bool huge)
-{
-	char *with[] = {"bench-pipeline", "--no-pci", "--no-telemetry", "--log-level=error", "--in-memory"};
-	char *without[] = {"bench-pipeline", "--no-pci", "--no-telemetry", "--log-level=error", "--no-huge",
-			   "--no-shconf",    "-m",	 "512"};
-	int err = huge ? rte_eal_init(ARRAY_LEN(with), with) : rte_eal_init(ARRAY_LEN(without), without);
-
-	if (err < 0) {
-		fprintf(stderr, "bench-pipeline: EAL doesn't start: %s\n", rte_strerror(rte_errno));
-		exit(1);
-	}
-}
-
 int
 main(int argc, char **argv)
 {
+	struct bench_arguments arguments;
 	struct rte_mbuf *mbufs[ROUND];
-	struct rte_mempool *pool;
-	struct arguments arguments;
-	FILE *file = NULL;
 	unsigned n = 0;
+	FILE *file;
 
-	arguments_read(&arguments, argc, argv);
+	bench_arguments_read(&arguments, argc, argv);
 	for (unsigned i = 0; i < ARRAY_LEN(rows); i++) {
 		row_fill(&rows[i]);
 		if (row_is_wanted(&rows[i], arguments.only))
@@ -435,20 +367,8 @@ main(int argc, char **argv)
 		fprintf(stderr, "bench-pipeline: --only %s: no row is so\n", arguments.only);
 		return 2;
 	}
-	eal_start(arguments.huge);
-	pool = rte_pktmbuf_pool_create("bench", 8191, 256, 0, RTE_MBUF_DEFAULT_BUF_SIZE, SOCKET_ID_ANY);
-	if (!pool || rte_pktmbuf_alloc_bulk(pool, mbufs, ROUND) != 0) {
-		fprintf(stderr, "bench-pipeline: no memory for mbufs\n");
-		return 1;
-	}
-	if (arguments.json && !(file = fopen(arguments.json, "w"))) {
-		perror(arguments.json);
-		return 1;
-	}
-	if (file)
-		fprintf(file, "[\n  {\"machine\": \"%s\", \"compiler\": \"%s\", \"commit\": \"%s\", \"hugepages\": %s, \"code\": \"%s\"}",
-			arguments.machine, __VERSION__, arguments.commit, arguments.huge ? "true" : "false",
-			worker_code(arguments.code) ? worker_code(arguments.code)->name : "");
+	bench_start(NULL, arguments.huge, mbufs, ROUND);
+	file = bench_json_open(&arguments);
 	head_print();
 	for (unsigned i = 0; i < n; i++) {
 		row_measure(&rows[i], arguments.code, mbufs);
@@ -456,8 +376,6 @@ main(int argc, char **argv)
 		if (file)
 			row_json(file, &rows[i]);
 	}
-	if (!file)
-		return 0;
-	fprintf(file, "\n]\n");
-	return fclose(file) == 0 ? 0 : 1;
+	bench_json_close(file);
+	return 0;
 }

@@ -7,19 +7,17 @@
  *
  *   bench-publish [--json FILE] [--machine TEXT] [--commit ID] [--huge]
  */
-#include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include <rte_cycles.h>
-#include <rte_eal.h>
-#include <rte_errno.h>
 #include <rte_launch.h>
 #include <rte_lcore.h>
 #include <rte_mbuf.h>
 
 #include "base/clock.h"
+#include "tests/bench/bench.h"
 #include "tests/bench/traffic.h"
 #include "tests/bench/world.h"
 
@@ -93,21 +91,6 @@ percentile_us(const struct histogram *h, double share)
 	return STEPS * STEP_NS / 1000.0;
 }
 
-static int
-double_compare(const void *a, const void *b)
-{
-	double x = *(const double *)a, y = *(const double *)b;
-
-	return (x > y) - (x < y);
-}
-
-static double
-median(double *values, unsigned n)
-{
-	qsort(values, n, sizeof(*values), double_compare);
-	return values[n / 2];
-}
-
 /* Forwards for RUN_S while `row` is published again and again, or (row NULL) nothing is. */
 static void
 run(struct forwarder *f, struct row *row, double us[3])
@@ -139,8 +122,8 @@ run(struct forwarder *f, struct row *row, double us[3])
 		return;
 	row->publications = n;
 	row->records = f->world->records;
-	row->staging_ms = median(staging, n);
-	row->publish_ms = median(publish, n);
+	row->staging_ms = bench_median(staging, n);
+	row->publish_ms = bench_median(publish, n);
 }
 
 static void
@@ -188,83 +171,31 @@ row_json(FILE *file, const struct row *r)
 		r->busy_us[2], (unsigned long long)r->lost);
 }
 
-struct arguments {
-	const char *json;
-	const char *machine;
-	const char *commit;
-	bool huge;
-};
-
 static void
-arguments_read(struct arguments *a, int argc, char **argv)
+head_print(void)
 {
-	static const struct option longs[] = {{"json", required_argument, NULL, 'j'},
-					      {"machine", required_argument, NULL, 'm'},
-					      {"commit", required_argument, NULL, 'c'},
-					      {"huge", no_argument, NULL, 'h'},
-					      {0}};
-	int option;
-
-	*a = (struct arguments){.machine = "unknown", .commit = "unknown"};
-	while ((option = getopt_long(argc, argv, "", longs, NULL)) != -1) {
-		switch (option) {
-		case 'j': a->json = optarg; break;
-		case 'm': a->machine = optarg; break;
-		case 'c': a->commit = optarg; break;
-		case 'h': a->huge = true; break;
-		default: exit(2);
-		}
-	}
-}
-
-/* Two lcores: CPUs 0 and 1. */
-static void
-eal_start(bool huge)
-{
-	char *with[] = {"bench-publish", "--no-pci", "--no-telemetry", "--log-level=error", "-l0,1", "--in-memory"};
-	char *without[] = {"bench-publish", "--no-pci",	    "--no-telemetry", "--log-level=error", "-l0,1",
-			   "--no-huge",	    "--no-shconf", "-m",		      "512"};
-	int err = huge ? rte_eal_init(ARRAY_LEN(with), with) : rte_eal_init(ARRAY_LEN(without), without);
-
-	if (err < 0) {
-		fprintf(stderr, "bench-publish: EAL doesn't start (it needs two CPUs): %s\n", rte_strerror(rte_errno));
-		exit(1);
-	}
+	printf("%60s  %-20s  %-20s\n", "", "quiet burst, us", "burst, us");
+	printf("%8s %8s %5s %7s %12s %10s %10s  %6s %6s %6s  %6s %6s %6s %5s\n", "services", "backends", "moves",
+	       "records", "publications", "staging ms", "publish ms", "p50", "p99", "p99.9", "p50", "p99", "p99.9", "lost");
 }
 
 int
 main(int argc, char **argv)
 {
+	struct bench_arguments arguments;
 	struct rte_mbuf *mbufs[BURST];
-	struct arguments arguments;
-	struct rte_mempool *pool;
-	FILE *file = NULL;
+	FILE *file;
 
-	arguments_read(&arguments, argc, argv);
-	eal_start(arguments.huge);
-	pool = rte_pktmbuf_pool_create("bench", 1023, 0, 0, RTE_MBUF_DEFAULT_BUF_SIZE, SOCKET_ID_ANY);
-	if (!pool || rte_pktmbuf_alloc_bulk(pool, mbufs, BURST) != 0) {
-		fprintf(stderr, "bench-publish: no memory for mbufs\n");
-		return 1;
-	}
-	if (arguments.json && !(file = fopen(arguments.json, "w"))) {
-		perror(arguments.json);
-		return 1;
-	}
-	if (file)
-		fprintf(file, "[\n  {\"machine\": \"%s\", \"compiler\": \"%s\", \"commit\": \"%s\", \"hugepages\": %s}",
-			arguments.machine, __VERSION__, arguments.commit, arguments.huge ? "true" : "false");
-	printf("%60s  %-20s  %-20s\n", "", "quiet burst, us", "burst, us");
-	printf("%8s %8s %5s %7s %12s %10s %10s  %6s %6s %6s  %6s %6s %6s %5s\n", "services", "backends", "moves",
-	       "records", "publications", "staging ms", "publish ms", "p50", "p99", "p99.9", "p50", "p99", "p99.9", "lost");
+	bench_arguments_read(&arguments, argc, argv);
+	bench_start("0,1", arguments.huge, mbufs, BURST);
+	file = bench_json_open(&arguments);
+	head_print();
 	for (unsigned i = 0; i < ARRAY_LEN(rows); i++) {
 		row_measure(&rows[i], mbufs);
 		row_print(&rows[i]);
 		if (file)
 			row_json(file, &rows[i]);
 	}
-	if (!file)
-		return 0;
-	fprintf(file, "\n]\n");
-	return fclose(file) == 0 ? 0 : 1;
+	bench_json_close(file);
+	return 0;
 }
