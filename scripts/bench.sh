@@ -14,10 +14,13 @@ usage() {
 	usage: scripts/bench.sh allocate [--json FILE]
 	       scripts/bench.sh pipeline [--json FILE] [--only KEY=VALUE,...] [--code NAME] [--cpu N]
 	       scripts/bench.sh publish [--json FILE]
+	       scripts/bench.sh pktgen [--json FILE] [pktgen's options: see pktgen --help]
 	  allocate  evenness, needless moves and compile times of slot tables, stable and Maglev
 	  pipeline  ns a packet on one core, from mbufs in memory to mbufs ready to send; KEY is a column of the table
 	  publish   what a new generation takes, and what the bursts of a worker that forwards meanwhile notice of it
-	  --json FILE   the same as an array of objects
+	  pktgen    throughput, loss and latency of the dataplane and its control plane as they are shipped, under the load of a
+            generator, over memif and over veth with AF_XDP (in namespaces of its own; needs root and two CPUs)
+  --json FILE   the same as an array of objects
 	  --only ...    pipeline: only rows with these values
 	  --code NAME   pipeline: base or x86-64-v3 (the best that the CPU can run)
 	  --cpu N       pipeline: the CPU to run on (the last one)
@@ -58,7 +61,7 @@ has_hugepages() {
 }
 
 case ${1:-} in
-allocate | pipeline | publish)
+allocate | pipeline | publish | pktgen)
 	bench=$1
 	shift
 	;;
@@ -71,7 +74,7 @@ cpu=$(($(nproc) - 1))
 json=
 only=
 code=
-while [ $# -gt 0 ]; do
+while [ $# -gt 0 ] && [ "$bench" != pktgen ]; do
 	[ $# -gt 1 ] || wrong "$1: unknown option, or its value is missing"
 	case $bench:$1 in
 	*:--json) json=$2 ;;
@@ -84,8 +87,11 @@ while [ $# -gt 0 ]; do
 done
 
 [ -d "$build" ] || meson setup --buildtype=release -Db_ndebug=false "$build" "$root" >&2
-ninja --quiet -C "$build" "tests/bench/bench-$bench" >&2
-set -- --machine "$(machine)" --commit "$(commit)" ${json:+--json "$json"}
+case $bench in
+pktgen) ninja --quiet -C "$build" >&2 ;; # all programs
+*) ninja --quiet -C "$build" "tests/bench/bench-$bench" >&2 ;;
+esac
+set -- --machine "$(machine)" --commit "$(commit)" ${json:+--json "$json"} "$@"
 if [ "$bench" != allocate ]; then
 	reserve
 	if has_hugepages; then
@@ -94,7 +100,9 @@ if [ "$bench" != allocate ]; then
 		echo "bench.sh: no huge pages to be had: the figures will be worse than a node's" >&2
 	fi
 fi
-if [ "$bench" = pipeline ]; then
+if [ "$bench" = pktgen ]; then
+	"$root/tests/bench/pktgen.py" --build "$build" "$@"
+elif [ "$bench" = pipeline ]; then
 	taskset -c "$cpu" "$build/tests/bench/bench-pipeline" "$@" ${only:+--only "$only"} ${code:+--code "$code"}
 else
 	"$build/tests/bench/bench-$bench" "$@"

@@ -99,6 +99,7 @@ static struct row rows[] = {
 	{.backends = 1000},
 	{.services = 10},
 	{.services = 100},
+	{.services = 1000, .backends = 1000, .flows = 1000},
 	{.services = 1000, .backends = 1000},
 	{.services = 1000, .backends = 1000, .family = 6},
 };

@@ -121,7 +121,7 @@ traffic_fill(const struct traffic *t, struct rte_mbuf *mbuf, uint64_t number, bo
 		frame[t->dst_at - 16] = 0x20; /* global unicast */
 	}
 	memcpy(frame + t->dst_at - 4, &tuple, 4);
-	frame[t->dst_at - 4] = (uint8_t)((frame[t->dst_at - 4] & 0x7f) | 0x10); /* no group, no loopback that matters */
+	frame[t->dst_at - 4] = (uint8_t)((frame[t->dst_at - 4] & 0x3f) | 0x10); /* 16.0.0.0 to 63.255.255.255 */
 	memcpy(frame + t->dst_at, vip.octets, t->src_len);
 	memcpy(frame + t->l4_at, (const uint8_t *)&tuple + 4, 2);
 	if (opens && !traffic_is_udp(t->spec.kind))
