@@ -1,4 +1,4 @@
-#!/usr/bin/env python3
+#!/usr/bin/python3
 # SPDX-License-Identifier: BSD-2-Clause
 """Throughput, loss and latency of the programs as they are shipped: nearcast-dataplane with its control plane in a namespace
 that this makes, under the load of bench-pktgen, over memif or over a veth with AF_XDP. The worker has the last CPU to itself;
