@@ -111,7 +111,7 @@ list_read(struct pattern *p)
 static bool
 frame_turn(const struct pattern *p, struct frame *frame)
 {
-	struct rte_ether_hdr *ether = (struct rte_ether_hdr *)frame->octets;
+	struct rte_ether_hdr *ether = (void *)frame->octets;
 	struct addr vip4 = world_vip(false, 0), vip6 = world_vip(true, 0);
 	struct rte_ipv4_hdr *ipv4 = (struct rte_ipv4_hdr *)(ether + 1);
 
