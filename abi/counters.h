@@ -26,7 +26,16 @@
 	X(IP_CHECKSUM, D, "ip_checksum", "the NIC found the IPv4 header checksum wrong")                               \
 	X(IP6_EXTENSIONS, D, "ip6_extensions", "too many IPv6 extension headers, or a malformed one")                  \
 	X(L4_TRUNCATED, D, "l4_truncated", "too short for its TCP, UDP or ICMP header")                                \
+	X(PORT_ZERO, D, "port_zero", "TCP or UDP from or to port 0")                                                   \
+	X(TCP_FLAGS, D, "tcp_flags", "TCP flags that no stack sends together")                                         \
+	X(UDP_LENGTH, D, "udp_length", "UDP length is smaller than its header or larger than the IP packet")           \
+	X(LAND, D, "land", "source and destination are the same address")                                              \
+	X(SOURCE_MARTIAN, D, "source_martian", "source is multicast, broadcast, loopback, link-local or nobody")       \
+	X(SOURCE_VIP, D, "source_vip", "source is one of the VIPs")                                                    \
+	X(SOURCE_BOGON, D, "source_bogon", "source is in the configured list of bogons")                               \
 	X(FRAGMENT_INVALID, D, "fragment_invalid", "fragment with an impossible offset or length")                     \
+	X(FRAGMENT_TINY, D, "fragment_tiny", "first fragment too short for its TCP, UDP or ICMP header")               \
+	X(FRAGMENT_OVERLAP, D, "fragment_overlap", "fragment that overlays another one, or the TCP header")            \
 	X(FRAGMENT_ORPHAN, D, "fragment_orphan", "the datagram's first fragment didn't come in time")                  \
 	X(FRAGMENT_FULL, D, "fragment_full", "no room to hold another early fragment")                                 \
 	X(ICMP_QUOTE, D, "icmp_quote", "ICMP error whose quotation is too short or not of a VIP's flow")               \

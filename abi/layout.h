@@ -6,7 +6,7 @@
  *    struct abi_rings_header | command ring | reply ring | event ring
  *  counters memfd (made once by the dataplane, sealed with F_SEAL_FUTURE_WRITE: the control plane maps it read-only)
  *    struct abi_counters_header | ports | service directory | backend directory | per worker: struct abi_worker_block,
- *    then service counters, then backend counters
+ *    then service counters, backend counters, reasons of services' drops
  *
  * All integers are in host order (both processes run on one machine); addresses and MACs are octets in wire order.
  * Nothing is a pointer: places are octet offsets from the mapping's start.
@@ -112,7 +112,13 @@ struct abi_service_counters {
 	_Atomic uint64_t packets;
 	_Atomic uint64_t bytes;	  /* of IP packets as they came in */
 	_Atomic uint64_t openings; /* TCP SYN, QUIC Initial */
-	_Atomic uint64_t dropped; /* no backend, no next hop, too big */
+	_Atomic uint64_t dropped; /* all that didn't go to a backend, whatever the reason */
+	_Atomic uint64_t fragments;
+};
+
+/* What became of a service's packets that didn't go to a backend. */
+struct abi_service_reasons {
+	_Atomic uint64_t verdicts[VERDICT_COUNT];
 };
 
 struct abi_backend_counters {
@@ -141,12 +147,13 @@ struct abi_counters_header {
 	uint64_t worker_stride;		/* octets from one worker's block to the next */
 	uint64_t worker_services_at;	/* from the worker's block: struct abi_service_counters[ABI_SERVICES_MAX] */
 	uint64_t worker_backends_at;	/* from the worker's block: struct abi_backend_counters[ABI_BACKENDS_MAX] */
+	uint64_t worker_reasons_at;	/* from the worker's block: struct abi_service_reasons[ABI_SERVICES_MAX] */
 	_Atomic uint64_t heartbeat_ns;	/* main lcore, CLOCK_MONOTONIC, at least once in 500 ms */
 	_Atomic uint64_t generation;	/* served by all workers */
 	_Atomic uint64_t slots_moving;	/* of all pools */
 	_Atomic uint64_t slots_settling;
 	_Atomic uint64_t flows; /* live entries of the flow tables, as the last sweep found them */
 };
-_Static_assert(offsetof(struct abi_counters_header, heartbeat_ns) == 72, "struct abi_counters_header");
+_Static_assert(offsetof(struct abi_counters_header, heartbeat_ns) == 80, "struct abi_counters_header");
 
 #endif

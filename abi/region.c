@@ -167,7 +167,8 @@ counters_layout(unsigned n_workers, size_t *size)
 	h.workers_at = align64(h.backends_at + ABI_BACKENDS_MAX * sizeof(struct abi_directory_entry));
 	h.worker_services_at = align64(sizeof(struct abi_worker_block));
 	h.worker_backends_at = align64(h.worker_services_at + ABI_SERVICES_MAX * sizeof(struct abi_service_counters));
-	h.worker_stride = align64(h.worker_backends_at + ABI_BACKENDS_MAX * sizeof(struct abi_backend_counters));
+	h.worker_reasons_at = align64(h.worker_backends_at + ABI_BACKENDS_MAX * sizeof(struct abi_backend_counters));
+	h.worker_stride = align64(h.worker_reasons_at + ABI_SERVICES_MAX * sizeof(struct abi_service_reasons));
 	*size = h.workers_at + n_workers * h.worker_stride;
 	return h;
 }
@@ -199,7 +200,7 @@ layout_equal(const struct abi_counters_header *a, const struct abi_counters_head
 	return a->magic == b->magic && a->version == b->version && a->n_workers == b->n_workers && a->ports_at == b->ports_at &&
 	       a->services_at == b->services_at && a->backends_at == b->backends_at && a->workers_at == b->workers_at &&
 	       a->worker_stride == b->worker_stride && a->worker_services_at == b->worker_services_at &&
-	       a->worker_backends_at == b->worker_backends_at;
+	       a->worker_backends_at == b->worker_backends_at && a->worker_reasons_at == b->worker_reasons_at;
 }
 
 int
@@ -301,6 +302,15 @@ region_worker_backends(const struct region_counters *counters, unsigned worker)
 	uint8_t *block = (uint8_t *)region_worker(counters, worker);
 
 	return (struct abi_backend_counters *)(void *)(block + counters_layout(0, &size).worker_backends_at);
+}
+
+struct abi_service_reasons *
+region_worker_reasons(const struct region_counters *counters, unsigned worker)
+{
+	size_t size;
+	uint8_t *block = (uint8_t *)region_worker(counters, worker);
+
+	return (struct abi_service_reasons *)(void *)(block + counters_layout(0, &size).worker_reasons_at);
 }
 
 int

@@ -46,6 +46,7 @@ struct abi_directory_entry *region_backends(const struct region_counters *counte
 struct abi_worker_block *region_worker(const struct region_counters *counters, unsigned worker);
 struct abi_service_counters *region_worker_services(const struct region_counters *counters, unsigned worker);
 struct abi_backend_counters *region_worker_backends(const struct region_counters *counters, unsigned worker);
+struct abi_service_reasons *region_worker_reasons(const struct region_counters *counters, unsigned worker);
 
 /* Socket (SOCK_SEQPACKET). All return 0 or -errno; -EPROTO: a message of the wrong size or without its descriptors. */
 MUST_CHECK int region_send_hello(int socket);

@@ -19,6 +19,7 @@ enum {
 	BURST_MAX = 256,
 	BURST_AHEAD = 4, /* packets that a loop's fetches are ahead of its work */
 	SERVICE_NONE = 0xffff,
+	SERVICE_SETTLED = 0x8000, /* with the index: the packet is settled before steer, and was for that service */
 	BACKEND_NONE = ABI_OWNER_NONE,
 };
 
@@ -59,7 +60,7 @@ struct packet {
 			    * the kernel gets the packet as it came */
 	uint8_t need;	   /* enum packet_need; encap writes it */
 	uint8_t vip;	   /* classify: 1: the destination is a VIP, service or not; 2: it refuses what no service takes */
-	uint16_t service;  /* index in the snapshot; classify writes it. Not NONE: open up to steer */
+	uint16_t service;  /* index in the snapshot; classify writes it. Below SERVICE_SETTLED: open up to steer */
 	uint16_t rx_port;
 	union { /* host order */
 		uint32_t ports; /* source above destination */
@@ -101,6 +102,21 @@ packet_init(struct packet *p, struct rte_mbuf *mbuf, uint16_t rx_port)
 		.service = SERVICE_NONE,
 		.backend = BACKEND_NONE,
 	};
+}
+
+/* The packet has a service and is open up to steer. */
+static inline bool
+packet_is_served(const struct packet *p)
+{
+	return p->service < SERVICE_SETTLED;
+}
+
+/* For stages before steer: what the packet is settled by, and it is counted for its service. */
+static inline void
+packet_settle(struct packet *p, enum abi_verdict verdict)
+{
+	p->verdict = (uint8_t)verdict;
+	p->service |= SERVICE_SETTLED; /* NONE stays NONE */
 }
 
 static inline bool

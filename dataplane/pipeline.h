@@ -16,7 +16,7 @@ pipeline_any(const struct snapshot *tables, struct burst *b, struct packet *p, s
 	packet_init(p, mbuf, rx_port);
 	parse_any(p);
 	classify_packet(tables->classify, p);
-	if (p->service != SERVICE_NONE)
+	if (packet_is_served(p))
 		steer_hash(tables->services, p, p->flags & PACKET_V6);
 	if (p->flags & PACKET_FRAGMENT)
 		b->has_fragments = true;
@@ -45,8 +45,10 @@ pipeline_fragments(struct worker *w, const struct snapshot *tables, struct burst
 		struct packet *p = &b->packets[i];
 
 		classify_fragment(tables->classify, p);
-		if ((p->flags & PACKET_FRAGMENT) && p->service != SERVICE_NONE)
-			steer_hash(tables->services, p, p->flags & PACKET_V6);
+		if (!(p->flags & PACKET_FRAGMENT) || !packet_is_served(p))
+			continue;
+		tx_add(&w->tx.services[p->service].fragments, 1);
+		steer_hash(tables->services, p, p->flags & PACKET_V6);
 	}
 }
 

@@ -182,6 +182,10 @@ service_counters_clear(const struct tables *t, unsigned index)
 		atomic_store_explicit(&c->bytes, 0, memory_order_relaxed);
 		atomic_store_explicit(&c->openings, 0, memory_order_relaxed);
 		atomic_store_explicit(&c->dropped, 0, memory_order_relaxed);
+		atomic_store_explicit(&c->fragments, 0, memory_order_relaxed);
+		for (unsigned v = 0; v < VERDICT_COUNT; v++)
+			atomic_store_explicit(&region_worker_reasons(t->config.counters, w)[index].verdicts[v], 0,
+					      memory_order_relaxed);
 	}
 }
 

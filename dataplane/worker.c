@@ -84,6 +84,7 @@ worker_new(struct worker_shared *shared, unsigned index)
 	w->tx.block = region_worker(shared->counters, index);
 	w->tx.services = region_worker_services(shared->counters, index);
 	w->tx.backends = region_worker_backends(shared->counters, index);
+	w->tx.reasons = region_worker_reasons(shared->counters, index);
 	icmp_state_init(&w->icmp, w->tsc_hz, shared->reply_pps, shared->reply_pps);
 	queues_deal(w);
 	ways_open(w);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "dataplane/stage/classify.h"
 
+#include <errno.h>
 #include <stdlib.h>
 
 #include <rte_common.h>
@@ -162,6 +163,57 @@ rules_fill(struct classify_table *table, struct classify_rule *sorted, unsigned 
 	}
 }
 
+/* Refused sources. */
+
+static void
+bits_set(uint64_t *bits, uint32_t first, uint32_t n)
+{
+	for (uint32_t at = first; at < first + n; at++)
+		bits[at / 64] |= UINT64_C(1) << (at % 64);
+}
+
+/* A prefix shorter than 16 has many beginnings of 16 bits. */
+static void
+near_put(struct classify_near *near, const struct prefix *prefix)
+{
+	const uint8_t *octets = prefix->addr.octets;
+	uint32_t first16 = (uint32_t)(octets[0] << 8 | octets[1]), first;
+	uint32_t n = prefix->len < 16 ? UINT32_C(1) << (16 - prefix->len) : 1;
+
+	memcpy(&first, octets, sizeof(first));
+	if (prefix->addr.family == ADDR_V4)
+		bits_set(near->v4, first16, n);
+	else if (prefix->len < 32)
+		bits_set(near->v6, first16, n);
+	else
+		bits_set(near->v6, classify_near_hash(first), 1);
+}
+
+int
+classify_table_bogons(struct classify_table *table, const struct prefix *bogons, unsigned n)
+{
+	struct classify_vip *vips = calloc(n + (size_t)1, sizeof(*vips));
+
+	for (unsigned i = 0; vips && i < n; i++) {
+		vips[i].prefix = bogons[i];
+		near_put(table->near, &bogons[i]);
+	}
+	if (vips)
+		table->bogons = classify_table_new(vips, n, NULL, 0);
+	free(vips);
+	return table->bogons ? 0 : -ENOMEM;
+}
+
+enum abi_verdict
+classify_source_fault(const struct classify_table *table, const uint8_t *src, bool is_v6)
+{
+	if (classify_vip_find(table, is_v6, src) != CLASSIFY_VIP_NONE)
+		return VERDICT_SOURCE_VIP;
+	if (table->bogons && classify_vip_find(table->bogons, is_v6, src) != CLASSIFY_VIP_NONE)
+		return VERDICT_SOURCE_BOGON;
+	return VERDICT_OPEN;
+}
+
 /* A power of two, at least four times n: probes are short and always end. */
 static uint32_t
 cells_for(unsigned n)
@@ -187,8 +239,12 @@ classify_table_new(const struct classify_vip *vips, unsigned n_vips, const struc
 	table->ports = calloc(table->port_mask + (size_t)1, sizeof(*table->ports));
 	table->ranges = calloc(n_rules + 1U, sizeof(*table->ranges));
 	table->rules = calloc(n_vips + 1U, sizeof(*table->rules));
-	if (!table->exact4 || !table->exact6 || !table->vips || !table->ports || !table->ranges || !table->rules)
+	table->near = calloc(1, sizeof(*table->near));
+	if (!table->exact4 || !table->exact6 || !table->vips || !table->ports || !table->ranges || !table->rules ||
+	    !table->near)
 		goto fail;
+	for (unsigned i = 0; i < n_vips; i++)
+		near_put(table->near, &vips[i].prefix);
 	lengths_init(&table->families[0], false, vips, n_vips);
 	lengths_init(&table->families[1], true, vips, n_vips);
 	vips_fill(table, vips, n_vips);
@@ -215,6 +271,8 @@ classify_table_free(struct classify_table *table)
 	free(table->ports);
 	free(table->ranges);
 	free(table->rules);
+	free(table->near);
+	classify_table_free(table->bogons);
 	free(table);
 }
 

@@ -3,6 +3,8 @@
  * Classify: which VIP a packet is for, and which service; of fragments in two steps, for they get their ports in between.
  * Most packets are for a service of one address, protocol and port, which one hash finds. The others:
  *
+ * A source that is a VIP itself, or a bogon, is refused here.
+ *
  * VIPs: one open-addressing table for all, keyed by (family, length, masked address), probed once for each prefix
  * length in use, the longest first: commonly that is one length, one cache line. Services: those of one port and
  * protocol in a hash; the others of a VIP in a short list, the narrowest first. Both tables are at most a quarter full,
@@ -38,6 +40,9 @@ struct classify_vip {
 struct classify_table *classify_table_new(const struct classify_vip *vips, unsigned n_vips,
 					  const struct classify_rule *rules, unsigned n_rules);
 void classify_table_free(struct classify_table *table);
+
+/* Sources that are refused besides the VIPs themselves. Once, before the table is published. 0 or -ENOMEM. */
+MUST_CHECK int classify_table_bogons(struct classify_table *table, const struct prefix *bogons, unsigned n);
 
 enum {
 	CLASSIFY_VIP_NONE = 0xffff,
@@ -98,7 +103,14 @@ struct classify_exact6 {
 	uint64_t service;
 };
 
-/* Immutable after classify_table_new. */
+/* A bit for each beginning of an address that some refused source shares: most clients are told from all of them by one
+ * look at it. IPv6: by the first 16 bits for prefixes shorter than 32, else by a hash of the first 32. */
+struct classify_near {
+	uint64_t v4[1024];
+	uint64_t v6[1024];
+};
+
+/* Immutable once published. */
 struct classify_table {
 	struct classify_family families[2]; /* by is_v6 */
 	uint32_t vip_mask;		    /* cells - 1 */
@@ -111,6 +123,8 @@ struct classify_table {
 	uint64_t *ports; /* classify_port_key() | service; 0: empty */
 	struct classify_range *ranges;
 	struct classify_vip_rules *rules; /* by VIP index */
+	struct classify_near *near;
+	struct classify_table *bogons; /* as VIPs without a service; NULL: none */
 };
 
 static inline struct classify_key
@@ -207,13 +221,45 @@ classify_exact6_find(const struct classify_table *table, const uint8_t *dst, uin
 	}
 }
 
+static inline bool
+classify_bit(const uint64_t *bits, uint16_t at)
+{
+	return bits[at / 64] >> (at % 64) & 1;
+}
+
+/* Where the first 32 bits of an IPv6 address, in wire order, have their bit. */
+static inline uint16_t
+classify_near_hash(uint32_t first)
+{
+	return (uint16_t)((first * UINT32_C(0x9e3779b1)) >> 16);
+}
+
+/* False: the source is neither a VIP nor a bogon. */
+static inline bool
+classify_source_is_near(const struct classify_table *table, const uint8_t *src, bool is_v6)
+{
+	uint32_t first;
+
+	if (!is_v6)
+		return classify_bit(table->near->v4, (uint16_t)(src[0] << 8 | src[1]));
+	memcpy(&first, src, sizeof(first));
+	return classify_bit(table->near->v6, classify_near_hash(first)) ||
+	       classify_bit(table->near->v6, (uint16_t)(src[0] << 8 | src[1]));
+}
+
+/* OPEN, SOURCE_VIP or SOURCE_BOGON. src: 4 or 16 octets. */
+enum abi_verdict classify_source_fault(const struct classify_table *table, const uint8_t *src, bool is_v6);
+
 /* A packet that parse_plain_v4 or _v6 took, of a service of one address and port. False: for classify_packet(). */
 static inline bool
 classify_plain(const struct classify_table *table, struct packet *p, bool is_v6)
 {
-	const uint8_t *dst = packet_at(p, p->dst_at);
+	const uint8_t *dst = packet_at(p, p->dst_at), *src = packet_at(p, p->src_at);
 	uint64_t rest = classify_exact_rest(p->protocol, p->dst_port);
 
+	if (unlikely(classify_source_is_near(table, src, is_v6)) &&
+	    classify_source_fault(table, src, is_v6) != VERDICT_OPEN)
+		return false;
 	p->vip = 1;
 	return is_v6 ? classify_exact6_find(table, dst, rest, &p->service)
 		     : classify_exact4_find(table, dst, rest, &p->service);
@@ -286,8 +332,12 @@ classify_vip_packet(const struct classify_table *table, struct packet *p)
 		return;
 	}
 	p->vip = 1;
+	if (p->error == VERDICT_OPEN)
+		p->error = (uint8_t)classify_source_fault(table, destination - (is_v6 ? 16 : 4), is_v6);
 	if (p->error != VERDICT_OPEN) {
-		p->verdict = p->error;
+		if (p->flags & PACKET_HAS_PORTS)
+			p->service = classify_service_find(table, vip, p->protocol, true, p->dst_port);
+		packet_settle(p, p->error);
 		return;
 	}
 	if (p->flags & PACKET_ICMP_ERROR) {

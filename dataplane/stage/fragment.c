@@ -40,7 +40,10 @@ struct fragment_entry {
 	uint8_t has_ports;
 	uint8_t state; /* enum entry_state */
 	uint8_t n_held;
-	uint8_t zero[12];
+	uint16_t end;	 /* octets of payload up to the furthest fragment's end */
+	uint16_t total;	 /* what the last one says that they are; 0: it hasn't come */
+	uint32_t octets; /* of those that passed */
+	uint8_t zero[4];
 };
 _Static_assert(sizeof(struct fragment_entry) == 64, "struct fragment_entry");
 
@@ -144,6 +147,48 @@ entry_take(struct fragment_entry *set, const struct fragment_key *key, uint32_t 
 	return victim;
 }
 
+/* What part of the datagram's payload the fragment is: from fragment_at up to the end. In IPv6 the payload begins after the
+ * fragment header, whose last field is the identification. */
+struct extent {
+	uint16_t len;
+	uint16_t end; /* parse has refused what ends beyond */
+	bool is_last;
+};
+
+static struct extent
+extent_of(const struct packet *p)
+{
+	bool is_v6 = p->flags & PACKET_V6;
+	uint32_t at = is_v6 ? p->identification_at + 4U : p->l4_at;
+	const uint8_t *field = packet_at(p, (uint16_t)(is_v6 ? p->identification_at - 1 : p->l3_at + 6));
+	uint16_t len = (uint16_t)(p->l3_at + (uint32_t)p->ip_len - at);
+
+	return (struct extent){len, (uint16_t)(p->fragment_at + len), !(*field & (is_v6 ? 0x01 : 0x20))};
+}
+
+/*
+ * RFC 5722 for both families: a datagram whose fragments overlap must not come together. What passes of one never has more
+ * octets than the payload up to its furthest end; a whole datagram with an overlap would have, so one of its fragments
+ * stays out. False: this one. A copy of what came is one such, and does no harm.
+ */
+static bool
+entry_cover(struct fragment_entry *entry, const struct packet *p)
+{
+	struct extent extent = extent_of(p);
+	uint16_t end = entry->end > extent.end ? entry->end : extent.end;
+
+	if (entry->octets + extent.len > end)
+		return false;
+	entry->octets += extent.len;
+	entry->end = end;
+	if (extent.is_last)
+		entry->total = end;
+	/* It is whole: what comes by this name from now on is another one. */
+	if (entry->octets == entry->total && entry->n_held == 0)
+		entry->state = ENTRY_EMPTY;
+	return true;
+}
+
 static void
 held_release(struct fragments *f, struct fragment_entry *entry)
 {
@@ -173,6 +218,8 @@ first_record(struct fragments *f, const struct packet *p, uint32_t now_s)
 	entry->dst_port = p->dst_port;
 	entry->protocol = p->protocol;
 	entry->has_ports = (p->flags & PACKET_HAS_PORTS) != 0;
+	entry->octets = entry->total = entry->end = 0;
+	entry_cover(entry, p);
 	held_release(f, entry);
 }
 
@@ -223,6 +270,8 @@ fragment_packet(struct fragments *f, struct packet *p, uint32_t now_s)
 		p->protocol = entry->protocol;
 		if (entry->has_ports)
 			p->flags |= PACKET_HAS_PORTS;
+		if (!entry_cover(entry, p))
+			p->verdict = VERDICT_FRAGMENT_OVERLAP;
 		return;
 	}
 	p->mbuf->port = p->rx_port; /* all that comes back with it: our index */

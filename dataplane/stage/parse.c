@@ -86,21 +86,38 @@ parse_fragment(struct packet *p, uint32_t offset, bool more, uint32_t payload)
 	p->fragment_at = (uint16_t)offset;
 	if (payload == 0 || (more && payload % 8 != 0) || offset + payload > UINT16_MAX)
 		parse_error(p, VERDICT_FRAGMENT_INVALID);
-	/* RFC 3128: a fragment that would overlay the first one's TCP flags. */
-	if (offset == 8 && p->protocol == IPPROTO_TCP)
-		parse_error(p, VERDICT_FRAGMENT_INVALID);
+	/* RFC 3128: a fragment that would overlay the first one's TCP header. */
+	if (offset > 0 && offset < PARSE_TCP_LEN && p->protocol == IPPROTO_TCP)
+		parse_error(p, VERDICT_FRAGMENT_OVERLAP);
+}
+
+/* RFC 1858 3: a first fragment that leaves part of the L4 header to the second one. */
+static void
+parse_too_short(struct packet *p)
+{
+	parse_error(p, p->flags & PACKET_FRAGMENT ? VERDICT_FRAGMENT_TINY : VERDICT_L4_TRUNCATED);
+}
+
+static void
+parse_ports(struct packet *p, const uint8_t *l4)
+{
+	p->src_port = parse_be16(l4);
+	p->dst_port = parse_be16(l4 + 2);
+	p->flags |= PACKET_HAS_PORTS;
+	if (p->src_port == 0 || p->dst_port == 0)
+		parse_error(p, VERDICT_PORT_ZERO);
 }
 
 static void
 parse_tcp(struct packet *p, const uint8_t *tcp, uint32_t left)
 {
 	if (left < PARSE_TCP_LEN || (tcp[12] >> 4) * 4 < PARSE_TCP_LEN || (tcp[12] >> 4) * 4U > left) {
-		parse_error(p, VERDICT_L4_TRUNCATED);
+		parse_too_short(p);
 		return;
 	}
-	p->src_port = parse_be16(tcp);
-	p->dst_port = parse_be16(tcp + 2);
-	p->flags |= PACKET_HAS_PORTS;
+	parse_ports(p, tcp);
+	if (!parse_tcp_flags_fit(tcp[13]))
+		parse_error(p, VERDICT_TCP_FLAGS);
 	if ((tcp[13] & 0x12) == 0x02) /* SYN without ACK */
 		p->flags |= PACKET_OPENS;
 }
@@ -108,13 +125,16 @@ parse_tcp(struct packet *p, const uint8_t *tcp, uint32_t left)
 static void
 parse_udp(struct packet *p, const uint8_t *udp, uint32_t left)
 {
+	uint32_t len;
+
 	if (left < PARSE_UDP_LEN) {
-		parse_error(p, VERDICT_L4_TRUNCATED);
+		parse_too_short(p);
 		return;
 	}
-	p->src_port = parse_be16(udp);
-	p->dst_port = parse_be16(udp + 2);
-	p->flags |= PACKET_HAS_PORTS;
+	parse_ports(p, udp);
+	len = parse_be16(udp + 4); /* of the datagram: a fragment has but part of it */
+	if (len < PARSE_UDP_LEN || (len > left && !(p->flags & PACKET_FRAGMENT)))
+		parse_error(p, VERDICT_UDP_LENGTH);
 	if (p->dst_port == PARSE_QUIC_PORT && left >= PARSE_UDP_LEN + 5 && parse_is_quic_initial(udp + PARSE_UDP_LEN))
 		p->flags |= PACKET_OPENS;
 }
@@ -212,6 +232,27 @@ parse_l4(struct packet *p, const uint8_t *base, uint32_t end)
 		parse_udp(p, base + p->l4_at, left);
 }
 
+static bool
+parse_is_martian_v6(const uint8_t *src)
+{
+	static const uint8_t zero[15], mapped[12] = {[10] = 0xff, [11] = 0xff};
+
+	return src[0] == 0xff || (src[0] == 0xfe && (src[1] & 0xc0) == 0x80) ||
+	       (memcmp(src, zero, sizeof(zero)) == 0 && src[15] <= 1) || memcmp(src, mapped, sizeof(mapped)) == 0;
+}
+
+/* The outer addresses, also of an ICMP error. */
+static void
+parse_addresses(struct packet *p, const uint8_t *ip)
+{
+	bool is_v6 = p->flags & PACKET_V6;
+
+	if (is_v6 ? parse_is_martian_v6(ip + 8) : parse_is_martian_v4(ip[12]))
+		parse_error(p, VERDICT_SOURCE_MARTIAN);
+	if (is_v6 ? memcmp(ip + 8, ip + 24, 16) == 0 : memcmp(ip + 12, ip + 16, 4) == 0)
+		parse_error(p, VERDICT_LAND);
+}
+
 /* The IP packet's length when header and frame agree on it; the frame may be longer (Ethernet's padding). */
 static bool
 parse_ip_len(struct packet *p, uint32_t claimed, uint32_t least)
@@ -257,10 +298,11 @@ parse_v4(struct packet *p, const uint8_t *base)
 	p->protocol = ip[9];
 	p->l4_at = (uint16_t)(p->l3_at + header_len);
 	p->identification_at = (uint16_t)(p->l3_at + 4);
+	parse_addresses(p, ip);
 	if (fragment & 0x4000)
 		p->flags |= PACKET_DONT_FRAGMENT;
 	parse_fragment(p, (fragment & 0x1fff) * 8U, fragment & 0x2000, p->ip_len - header_len);
-	if (p->error == VERDICT_OPEN)
+	if (p->error != VERDICT_FRAGMENT_INVALID)
 		parse_l4(p, base, parse_end(p));
 }
 
@@ -279,6 +321,7 @@ parse_v6(struct packet *p, const uint8_t *base)
 	}
 	if (!parse_ip_len(p, parse_be16(ip + 4) + (uint32_t)PARSE_V6_LEN, PARSE_V6_LEN))
 		return;
+	parse_addresses(p, ip);
 	if (!parse_chain(base, parse_end(p), &c)) {
 		parse_error(p, VERDICT_IP6_EXTENSIONS);
 		return;
@@ -291,7 +334,7 @@ parse_v6(struct packet *p, const uint8_t *base)
 		p->identification_at = (uint16_t)(c.fragment_at + 4);
 		parse_fragment(p, fragment & 0xfff8, fragment & 1, p->l3_at + (uint32_t)p->ip_len - c.fragment_at - 8);
 	}
-	if (p->error == VERDICT_OPEN)
+	if (p->error != VERDICT_FRAGMENT_INVALID)
 		parse_l4(p, base, parse_end(p));
 }
 

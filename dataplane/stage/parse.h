@@ -38,6 +38,29 @@ enum {
 	PARSE_QUIC_PORT = 443,
 };
 
+/*
+ * Of FIN 1, SYN 2, RST 4, PSH 8, ACK 16, URG 32, bit by bit, the sets that RFC 9293 lets a stack send: SYN alone or
+ * with ACK, RST with or without it, and ACK with any of FIN, PSH, URG. PSH is let pass with all of them.
+ */
+#define PARSE_TCP_FLAGS                                                                                                \
+	(UINT64_C(1) << 0x02 | UINT64_C(1) << 0x0a | UINT64_C(1) << 0x12 | UINT64_C(1) << 0x1a | UINT64_C(1) << 0x04 |  \
+	 UINT64_C(1) << 0x0c | UINT64_C(1) << 0x14 | UINT64_C(1) << 0x1c | UINT64_C(1) << 0x10 | UINT64_C(1) << 0x11 |  \
+	 UINT64_C(1) << 0x18 | UINT64_C(1) << 0x19 | UINT64_C(1) << 0x30 | UINT64_C(1) << 0x31 | UINT64_C(1) << 0x38 |  \
+	 UINT64_C(1) << 0x39)
+
+static inline bool
+parse_tcp_flags_fit(uint8_t flags)
+{
+	return PARSE_TCP_FLAGS >> (flags & 0x3f) & 1;
+}
+
+/* Nobody's address as a source: RFC 1122 3.2.1.3, RFC 6890. */
+static inline bool
+parse_is_martian_v4(uint8_t first)
+{
+	return first == 0 || first == 127 || first >= 224;
+}
+
 /* Looks at everything. After packet_init(). */
 void parse_any(struct packet *p);
 
@@ -66,14 +89,20 @@ parse_is_quic_initial(const uint8_t *quic)
 	       (version == UINT32_C(0x6b3343cf) && (quic[0] & 0xf0) == 0xd0);
 }
 
-/* Ports, and whether the packet opens a flow. False: not whole, or neither TCP nor UDP. */
+/* Ports, and whether the packet opens a flow. False: not whole, not sane, or neither TCP nor UDP. */
 static inline bool
 parse_plain_l4(struct packet *p, const uint8_t *l4, uint32_t left)
 {
 	uint32_t header_len, ports = parse_be32(l4);
 
 	p->ports = ports;
+	if (unlikely(ports <= UINT16_MAX || (uint16_t)ports == 0))
+		return false;
 	if (p->protocol == IPPROTO_UDP) {
+		uint32_t len = parse_be16(l4 + 4);
+
+		if (unlikely(len < PARSE_UDP_LEN || len > left))
+			return false;
 		if ((uint16_t)ports == PARSE_QUIC_PORT && left >= PARSE_UDP_LEN + 5 &&
 		    parse_is_quic_initial(l4 + PARSE_UDP_LEN))
 			p->flags |= PACKET_OPENS;
@@ -84,12 +113,12 @@ parse_plain_l4(struct packet *p, const uint8_t *l4, uint32_t left)
 	header_len = (l4[12] >> 4) * 4U;
 	if ((l4[13] & 0x12) == 0x02) /* SYN without ACK */
 		p->flags |= PACKET_OPENS;
-	return header_len >= PARSE_TCP_LEN && header_len <= left;
+	return header_len >= PARSE_TCP_LEN && header_len <= left && parse_tcp_flags_fit(l4[13]);
 }
 
 /*
  * The common frame in few steps: one segment, no VLAN tag, not to a group, IPv4 without options or IPv6 without
- * extension headers, no fragment, a whole TCP or UDP header. parse_plain_v4 and _v6 find what parse_any() finds, and
+ * extension headers, no fragment, a whole TCP or UDP header, nothing insane. parse_plain_v4 and _v6 find what parse_any() finds, and
  * false when the packet is for that. They write the whole of *p.
  */
 static inline bool
@@ -122,6 +151,8 @@ parse_plain_v4(struct packet *p, struct rte_mbuf *mbuf, uint16_t rx_port)
 		return false;
 	if ((mbuf->ol_flags & RTE_MBUF_F_RX_IP_CKSUM_MASK) == RTE_MBUF_F_RX_IP_CKSUM_BAD)
 		return false;
+	if (unlikely(parse_is_martian_v4(ip[12]) || parse_be32(ip + 12) == parse_be32(ip + 16)))
+		return false;
 	return parse_plain_l4(p, ip + PARSE_V4_LEN, ip_len - PARSE_V4_LEN);
 }
 
@@ -149,6 +180,9 @@ parse_plain_v6(struct packet *p, struct rte_mbuf *mbuf, uint16_t rx_port)
 	p->ip_len = (uint16_t)(left + PARSE_V6_LEN);
 	p->protocol = ip[6];
 	if (ip[0] >> 4 != 6 || left < PARSE_UDP_LEN || left + PARSE_L2_LEN + PARSE_V6_LEN > mbuf->data_len)
+		return false;
+	/* What needs a closer look: ::/8, fe00::/7. */
+	if (unlikely(ip[8] == 0 || ip[8] >= 0xfe || memcmp(ip + 8, ip + 24, 16) == 0))
 		return false;
 	return parse_plain_l4(p, ip + PARSE_V6_LEN, left);
 }

@@ -202,7 +202,7 @@ steer_slot_pass(struct steer *s, const struct steer_service *services, const uin
 		const struct steer_service *service = &services[p->service];
 		uint16_t owner;
 
-		if (unlikely(p->service == SERVICE_NONE))
+		if (unlikely(!packet_is_served(p)))
 			continue;
 		owner = __atomic_load_n(p->owner, __ATOMIC_RELAXED);
 		if (unlikely(owner == STEER_UNSTABLE || service->affinity == ABI_AFFINITY_TRACKED)) {

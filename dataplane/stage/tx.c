@@ -25,11 +25,17 @@ way_of(struct tx *tx, struct packet *p)
 }
 
 static void
-count_service(struct abi_service_counters *service, const struct packet *p)
+count_service(struct tx *tx, unsigned index, const struct packet *p)
 {
+	struct abi_service_counters *service = &tx->services[index];
+
+	if (p->verdict == VERDICT_HELD)
+		return; /* it comes again */
 	tx_add(&service->packets, 1);
 	tx_add(&service->bytes, p->ip_len);
 	tx_add(&service->openings, p->flags / PACKET_OPENS & 1);
+	if (p->verdict != VERDICT_FORWARDED)
+		tx_add(&tx->reasons[index].verdicts[p->verdict], 1);
 	tx_add(&service->dropped, p->verdict != VERDICT_FORWARDED);
 }
 
@@ -48,7 +54,7 @@ tx_other(struct tx *tx, struct packet *p)
 	}
 	tx_add(&tx->block->verdicts[p->verdict], 1);
 	if (p->service != SERVICE_NONE)
-		count_service(&tx->services[p->service], p);
+		count_service(tx, p->service & ~SERVICE_SETTLED, p);
 	if (p->verdict == VERDICT_FORWARDED)
 		tx_count_backend(tx, p);
 	if (way)

@@ -29,6 +29,7 @@ struct tx {
 	struct abi_worker_block *block;
 	struct abi_service_counters *services;
 	struct abi_backend_counters *backends;
+	struct abi_service_reasons *reasons;
 	unsigned n_ports;
 	struct tx_way ports[ABI_PORTS_MAX];
 	struct tx_way kernel[ABI_PORTS_MAX];

@@ -124,6 +124,7 @@ traffic_fill(const struct traffic *t, struct rte_mbuf *mbuf, uint64_t number, bo
 	frame[t->dst_at - 4] = (uint8_t)((frame[t->dst_at - 4] & 0x3f) | 0x10); /* 16.0.0.0 to 63.255.255.255 */
 	memcpy(frame + t->dst_at, vip.octets, t->src_len);
 	memcpy(frame + t->l4_at, (const uint8_t *)&tuple + 4, 2);
+	frame[t->l4_at] |= 0x04; /* no well-known port, least of all 0 */
 	if (opens && !traffic_is_udp(t->spec.kind))
 		frame[t->l4_at + 13] = FLAG_SYN;
 }

@@ -12,7 +12,7 @@ static struct classify_table *table;
 
 /* VIP index → prefix. 1 refuses. */
 static const char *const prefixes[VIPS] = {"10.99.0.0/24", "10.99.0.1",	   "fd99::/64",
-					   "fd99::1",	   "10.98.0.0/16", "0.0.0.0/1"};
+					   "fd99::1",	   "10.98.0.0/16", "64.0.0.0/2"};
 
 static const struct classify_rule rules[] = {
 	{.vip = 0, .service = 10, .port_first = 0, .port_last = 65535, .protocol = 0},
@@ -26,6 +26,9 @@ static const struct classify_rule rules[] = {
 	{.vip = 4, .service = 42, .port_first = 53, .port_last = 53, .protocol = 17},
 };
 
+static const char *const bogon_texts[] = {"10.72.0.0/15", "2001:db8::/32", "3000::/5"};
+static struct prefix bogons[ARRAY_LEN(bogon_texts)];
+
 static void
 classify_setup(void)
 {
@@ -38,6 +41,9 @@ classify_setup(void)
 	}
 	table = classify_table_new(vips, VIPS, rules, ARRAY_LEN(rules));
 	cr_assert_not_null(table);
+	for (unsigned i = 0; i < ARRAY_LEN(bogons); i++)
+		cr_assert_eq(prefix_parse(bogon_texts[i], &bogons[i]), 0);
+	cr_assert_eq(classify_table_bogons(table, bogons, ARRAY_LEN(bogons)), 0);
 }
 
 static void
@@ -55,8 +61,9 @@ Test(classify, takes_the_longest_prefix)
 		const char *addr;
 		int vip;
 	} rows[] = {
-		{"10.99.0.1", 1},     {"10.99.0.2", 0},	       {"10.99.0.255", 0},    {"10.99.1.0", 5},
-		{"10.98.255.255", 4}, {"127.255.255.255", 5},  {"128.0.0.0", -1},     {"fd99::1", 3},
+		{"10.99.0.1", 1},     {"10.99.0.2", 0},	       {"10.99.0.255", 0},    {"10.99.1.0", -1},
+		{"10.98.255.255", 4}, {"127.255.255.255", 5},
+		{"64.0.0.0", 5},  {"128.0.0.0", -1},     {"fd99::1", 3},
 		{"fd99::2", 2},	      {"fd99::ffff:0:0:1", 2}, {"fd99:0:0:1::1", -1}, {"::", -1},
 	};
 
@@ -139,6 +146,20 @@ Test(classify, tells_vips_from_the_nodes_own_traffic)
 		{"not served", ETH6 IP6("0008", "11") UDP("0008"), VERDICT_NO_SERVICE, 1, SERVICE_NONE},
 		{"echo", ETH4 IP4("001c", "0000", "01") "0800000000010001", 0, 2, SERVICE_NONE},
 		{"wrong for a VIP", ETH4 IP4("0029", "0000", "06") TCP("02"), VERDICT_IP_LENGTH, 1, SERVICE_NONE},
+		{"wrong for a service", ETH4 IP4("0028", "0000", "06") TCP("03"), VERDICT_TCP_FLAGS, 1,
+		 11 | SERVICE_SETTLED},
+		{"from a VIP", ETH4 "45000028 12340000 40060000 0a63000a" VIP4 TCP("02"), VERDICT_SOURCE_VIP, 1,
+		 11 | SERVICE_SETTLED},
+		{"from a VIP's neighbour", ETH4 "45000028 12340000 40060000 0a630100" VIP4 TCP("02"), 0, 2, 11},
+		{"from a bogon", ETH4 "45000028 12340000 40060000 0a480001" VIP4 TCP("02"), VERDICT_SOURCE_BOGON, 1,
+		 11 | SERVICE_SETTLED},
+		{"from a VIP, IPv6",
+		 ETH6 "60000000 00140640 fd990000000000000000000000000009" VIP6 TCP("02"), VERDICT_SOURCE_VIP, 1,
+		 30 | SERVICE_SETTLED},
+		{"from a bogon of IPv6", ETH6 "60000000 00140640 20010db8000000000000000000000009" VIP6 TCP("02"),
+		 VERDICT_SOURCE_BOGON, 1, 30 | SERVICE_SETTLED},
+		{"from a short bogon", ETH6 "60000000 00140640 30010000000000000000000000000009" VIP6 TCP("02"),
+		 VERDICT_SOURCE_BOGON, 1, 30 | SERVICE_SETTLED},
 		{"wrong for the node", ETH4 "45000099 12340000 40060000 " CLIENT4 "c0000201", VERDICT_KERNEL_UNICAST, 0,
 		 SERVICE_NONE},
 		{"ICMP for the node", ETH4 "4500001c 12340000 40010000 " CLIENT4 "c0000201 0d00000000010001",
@@ -148,7 +169,7 @@ Test(classify, tells_vips_from_the_nodes_own_traffic)
 		{"error", ETH4 ERROR4(VIP4, VIP4), 0, 2, 11},
 		{"error for the node", ETH4 ERROR4("c0000201", VIP4), VERDICT_KERNEL_UNICAST, 0, SERVICE_NONE},
 		{"error of another's flow", ETH4 ERROR4(VIP4, "c0000201"), VERDICT_ICMP_QUOTE, 1, SERVICE_NONE},
-		{"error of no service", ETH4 ERROR4(VIP4, "0a000001"), VERDICT_ICMP_QUOTE, 1, SERVICE_NONE},
+		{"error of no service", ETH4 ERROR4(VIP4, "40000001"), VERDICT_ICMP_QUOTE, 1, SERVICE_NONE},
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {

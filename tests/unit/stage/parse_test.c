@@ -144,6 +144,67 @@ Test(parse, notes_what_is_wrong)
 	rows_check(rows, ARRAY_LEN(rows));
 }
 
+#define TCP_OF(ports)	    ports "00000001 00000000 5010ffff 00000000 "
+#define IP4_FROM(src)	    "45000028 12340000 40060000 " src VIP4
+#define IP6_FROM(src)	    "60000000 00140640 " src VIP6
+
+Test(parse, notes_what_no_client_sends)
+{
+	static const struct row rows[] = {
+		{"from port 0", ETH4 IP4("0028", "0000", "06") TCP_OF("000001bb"), 0, VERDICT_PORT_ZERO, PORTS, 6, 34,
+		 0, 443},
+		{"to port 0", ETH4 IP4("001c", "0000", "11") "13880000 00080000", 0, VERDICT_PORT_ZERO, PORTS, 17, 34,
+		 5000, 0},
+		{"UDP length beyond", ETH4 IP4("001c", "0000", "11") UDP("0009"), 0, VERDICT_UDP_LENGTH, PORTS, 17, 34,
+		 5000, 53},
+		{"UDP length within", ETH4 IP4("001c", "0000", "11") UDP("0007"), 0, VERDICT_UDP_LENGTH, PORTS, 17, 34,
+		 5000, 53},
+		{"UDP length 0", ETH6 IP6("0008", "11") UDP("0000"), 0, VERDICT_UDP_LENGTH, V6 | PORTS, 17, 54, 5000,
+		 53},
+		{"trailing octets", ETH4 IP4("001d", "0000", "11") UDP("0008") "00", 0, 0, PORTS, 17, 34, 5000, 53},
+		{"LAND", ETH4 IP4_FROM(VIP4) TCP("10"), 0, VERDICT_LAND, PORTS, 6, 34, 5000, 443},
+		{"LAND, IPv6", ETH6 IP6_FROM(VIP6) TCP("10"), 0, VERDICT_LAND, V6 | PORTS, 6, 54, 5000, 443},
+		{"from 0.0.0.0", ETH4 IP4_FROM("00000000") TCP("10"), 0, VERDICT_SOURCE_MARTIAN, PORTS, 6, 34, 5000,
+		 443},
+		{"from loopback", ETH4 IP4_FROM("7f000001") TCP("10"), 0, VERDICT_SOURCE_MARTIAN, PORTS, 6, 34, 5000,
+		 443},
+		{"from 126.255.255.255", ETH4 IP4_FROM("7effffff") TCP("10"), 0, 0, PORTS, 6, 34, 5000, 443},
+		{"from multicast", ETH4 IP4_FROM("e0000001") TCP("10"), 0, VERDICT_SOURCE_MARTIAN, PORTS, 6, 34, 5000,
+		 443},
+		{"from broadcast", ETH4 IP4_FROM("ffffffff") TCP("10"), 0, VERDICT_SOURCE_MARTIAN, PORTS, 6, 34, 5000,
+		 443},
+		{"from ::", ETH6 IP6_FROM("00000000000000000000000000000000") TCP("10"), 0,
+		 VERDICT_SOURCE_MARTIAN, V6 | PORTS, 6, 54, 5000, 443},
+		{"from ::1", ETH6 IP6_FROM("00000000000000000000000000000001") TCP("10"), 0,
+		 VERDICT_SOURCE_MARTIAN, V6 | PORTS, 6, 54, 5000, 443},
+		{"from fe80::1", ETH6 IP6_FROM("fe800000000000000000000000000001") TCP("10"), 0,
+		 VERDICT_SOURCE_MARTIAN, V6 | PORTS, 6, 54, 5000, 443},
+		{"from ff02::1", ETH6 IP6_FROM("ff020000000000000000000000000001") TCP("10"), 0,
+		 VERDICT_SOURCE_MARTIAN, V6 | PORTS, 6, 54, 5000, 443},
+		{"from a mapped address", ETH6 IP6_FROM("00000000000000000000ffff0a4d0009") TCP("10"), 0,
+		 VERDICT_SOURCE_MARTIAN, V6 | PORTS, 6, 54, 5000, 443},
+		{"from a translator", ETH6 IP6_FROM("0064ff9b0000000000000000 0a4d0009") TCP("10"), 0, 0,
+		 V6 | PORTS, 6, 54, 5000, 443},
+	};
+
+	rows_check(rows, ARRAY_LEN(rows));
+}
+
+/* All 64 sets of FIN, SYN, RST, PSH, ACK and URG; ECE and CWR (RFC 3168) are anybody's. */
+Test(parse, takes_the_tcp_flags_that_stacks_send_and_no_others)
+{
+	for (unsigned flags = 0; flags < 256; flags++) {
+		bool fin = flags & 1, syn = flags & 2, rst = flags & 4, ack = flags & 16, urg = flags & 32;
+		bool fits = (syn + rst + (ack && !syn && !rst) == 1) && !((syn || rst) && (fin || urg));
+		struct packet *p = frames_add(&burst, ETH4 IP4("0028", "0000", "06") TCP("10"));
+
+		packet_at(p, 34)[13] = (uint8_t)flags;
+		frames_parse(&burst);
+		cr_expect_eq(p->error, fits ? VERDICT_OPEN : VERDICT_TCP_FLAGS, "flags %#x", flags);
+		frames_clear(&burst);
+	}
+}
+
 #define HBH	"0000010400000000 "
 #define HBH_UDP "1100010400000000 "
 
@@ -173,10 +234,15 @@ Test(parse, tells_fragments_and_impossible_ones)
 		{"empty", ETH4 IP4("0014", "0002", "11"), 0, VERDICT_FRAGMENT_INVALID, LATER, 17, 34, 0, 0},
 		{"beyond 65535", ETH4 IP4("001c", "1fff", "11") UDP("0100"), 0, VERDICT_FRAGMENT_INVALID, LATER, 17, 34,
 		 0, 0},
-		{"over the flags", ETH4 IP4("001c", "2001", "06") UDP("0100"), 0, VERDICT_FRAGMENT_INVALID, LATER, 6,
+		{"over the flags", ETH4 IP4("001c", "2001", "06") UDP("0100"), 0, VERDICT_FRAGMENT_OVERLAP, LATER, 6,
 		 34, 0, 0},
-		{"short first", ETH4 IP4("001c", "2000", "06") UDP("0100"), 0, VERDICT_L4_TRUNCATED, FIRST, 6, 34, 0,
+		{"over the checksum", ETH4 IP4("001c", "2002", "06") UDP("0100"), 0, VERDICT_FRAGMENT_OVERLAP, LATER, 6,
+		 34, 0, 0},
+		{"behind the header", ETH4 IP4("001c", "2003", "06") UDP("0100"), 0, 0, LATER, 6, 34, 0, 0},
+		{"short first", ETH4 IP4("001c", "2000", "06") UDP("0100"), 0, VERDICT_FRAGMENT_TINY, FIRST, 6, 34, 0,
 		 0},
+		{"IPv6 short first", ETH6 IP6("0010", "2c") "0600000100000007" UDP("0100"), 0, VERDICT_FRAGMENT_TINY,
+		 V6 | FIRST, 6, 62, 0, 0},
 		{"ICMP", ETH4 IP4("001c", "2000", "01") "0800000000010001", 0, VERDICT_ICMP_OTHER, FIRST, 1, 34, 0, 0},
 		{"IPv6 first", ETH6 IP6("0010", "2c") "1100000100000007" UDP("0100"), 0, 0, V6 | FIRST | PORTS, 17, 62,
 		 5000, 53},
