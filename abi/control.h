@@ -11,7 +11,7 @@
  *                                            workers}, config {file, loaded_s, error}, slots {moving, settling}, flows,
  *                                            draining}
  * services        -                         [{name, vip, protocol, port, pool, packets, bytes, openings, dropped,
- *                                            announced}]
+ *                                            guard, announced}]
  * backends        -                         [{pool, name, address, weight, share_percent, health, reason, admin,
  *                                            packets, bytes, openings}]
  * vips            -                         [{name, prefix, state, reason}]
@@ -20,7 +20,9 @@
  * workers         -                         [{worker, heartbeat_ms, every counter of ABI_WORKER_COUNTERS}]
  * ports           -                         [{port, interface, link, mtu, rx_packets, rx_missed, tx_packets,
  *                                            kernel_unicast, kernel_multicast, kernel_broadcast}]
- * drops           -                         [{reason, packets, text}]
+ * drops           -                         [{reason, packets, services {NAME: packets}, text}]
+ * attacks         -                         [{id, service, state, begun_s, lasted_s, meters, peak_pps, peak_kbps, packets,
+ *                                            stopped_percent, by}], the newest first
  * reload          -                         {generation}
  * backend.drain   {backend: "POOL/NAME"}    {backend, drained}; backend.undrain alike
  * node.drain      -                         {draining}; node.undrain alike

@@ -18,6 +18,9 @@
 	X(REFUSED_RST, A, "refused_rst", "no service on that port: TCP reset sent")                                    \
 	X(REFUSED_UNREACHABLE, A, "refused_unreachable", "no service on that port: port unreachable sent")             \
 	X(TOO_BIG, A, "too_big", "larger than the way to its backend: fragmentation needed or packet too big sent")    \
+	X(CHALLENGED, A, "challenged", "source is unknown: it was asked to prove itself")                              \
+	X(CHECK_PASSED, A, "check_passed", "the reset that proves a source: it ends here")                             \
+	X(CHECK_RESET, A, "check_reset", "the ACK that proves a source by SYN cookie: answered by a reset")            \
 	X(HELD, H, "held", "fragment that waits for the datagram's first one")                                         \
 	X(L2_TRUNCATED, D, "l2_truncated", "frame shorter than its Ethernet and VLAN headers")                         \
 	X(IP_TRUNCATED, D, "ip_truncated", "packet shorter than its IP header")                                        \
@@ -41,6 +44,12 @@
 	X(ICMP_QUOTE, D, "icmp_quote", "ICMP error whose quotation is too short or not of a VIP's flow")               \
 	X(ICMP_OTHER, D, "icmp_other", "ICMP to a VIP that is neither echo request nor error")                         \
 	X(ICMP_CHECKSUM, D, "icmp_checksum", "ICMP echo request with a wrong checksum")                                \
+	X(REFLECTOR, D, "reflector", "UDP from the port of a service that attackers make answer to others")            \
+	X(NOT_CLIENT, D, "not_client", "TCP segment that no client of a server sends: SYN and ACK, a stray reset")     \
+	X(DNS_MALFORMED, D, "dns_malformed", "to a DNS service, but not a well-formed query")                          \
+	X(SOURCE_LIMIT, D, "source_limit", "over the limit of its source address")                                     \
+	X(PREFIX_LIMIT, D, "prefix_limit", "over the limit of its source prefix")                                      \
+	X(SOURCE_UNKNOWN, D, "source_unknown", "source is unknown, and the allowance for all such is used up")         \
 	X(NO_SERVICE, D, "no_service", "to a VIP, but no service on that protocol and port")                           \
 	X(NO_BACKEND, D, "no_backend", "the service's pool has no backend")                                            \
 	X(NO_NEXTHOP, D, "no_nexthop", "the backend's next hop is not resolved")                                       \

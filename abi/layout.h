@@ -20,7 +20,7 @@
 #include "base/addr.h"
 
 #define ABI_MAGIC UINT32_C(0x6e656172) /* "near" */
-#define ABI_VERSION 1
+#define ABI_VERSION 2
 #define ABI_DATAPLANE_SOCKET "/run/nearcast/dataplane.sock"
 
 enum {
@@ -31,6 +31,8 @@ enum {
 	ABI_POOLS_MAX = 1024,
 	ABI_BACKENDS_MAX = 16383, /* an owner is 14 bits wide, and the last value says "none" */
 	ABI_NEXTHOPS_MAX = 16383,
+	ABI_BOGONS_MAX = 1024,
+	ABI_REFLECTORS_MAX = 256,
 	ABI_PORTS_MAX = 16,
 	ABI_WORKERS_MAX = 64,
 

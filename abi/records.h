@@ -23,18 +23,34 @@ enum abi_record_type {
 	ABI_NEXTHOP,
 	ABI_SLOTS_PART,
 	ABI_REMOVE,
+	ABI_GUARD,
+	ABI_BOGON,
+	ABI_REFLECTOR,
 	/* replies */
 	ABI_ACK = 64,
 	ABI_NAK,
 	/* events */
 	ABI_PORT_CHANGED = 128,
 	ABI_SETTLED,
+	ABI_ATTACK,
 };
 
 enum abi_transaction { ABI_FULL = 0, ABI_DELTA = 1 };
 enum abi_affinity { ABI_AFFINITY_FLOW = 0, ABI_AFFINITY_TRACKED, ABI_AFFINITY_NONE };
 enum abi_hash_on { ABI_HASH_FLOW = 0, ABI_HASH_SOURCE };
 enum abi_encap { ABI_ENCAP_L2 = 0, ABI_ENCAP_IPIP, ABI_ENCAP_GUE, ABI_ENCAP_GRE };
+/* While the service is armed, or always. */
+enum abi_guard_filter {
+	ABI_GUARD_REFLECTORS = 1 << 0,	/* UDP: drop what comes from a reflector's port */
+	ABI_GUARD_NOT_CLIENT = 1 << 1,	/* TCP: drop SYN and ACK, and resets of unknown sources */
+	ABI_GUARD_DNS = 1 << 2,		/* UDP: drop what is no well-formed query */
+	ABI_GUARD_FILTERS = (1 << 3) - 1,
+};
+enum abi_guard_mode { ABI_GUARD_AUTO = 0, ABI_GUARD_ALWAYS }; /* armed by its meters; armed */
+/* What an unknown source is asked for: see dataplane/stage/challenge.h. */
+enum abi_guard_check { ABI_GUARD_CHECK_NONE = 0, ABI_GUARD_CHECK_SYN, ABI_GUARD_CHECK_SYN_COOKIE, ABI_GUARD_CHECK_DNS };
+enum abi_meter { ABI_METER_PACKETS = 0, ABI_METER_BITS, ABI_METER_OPENINGS, ABI_METER_FRAGMENTS, ABI_METERS };
+enum abi_attack_state { ABI_ATTACK_BEGIN = 0, ABI_ATTACK_GOES_ON, ABI_ATTACK_END };
 enum abi_dscp { ABI_DSCP_COPY = 0, ABI_DSCP_FIXED }; /* of the outer header */
 
 struct abi_begin {
@@ -131,7 +147,50 @@ struct abi_slots_part {
 struct abi_remove {
 	uint16_t type;
 	uint16_t index;
-	uint16_t of; /* enum abi_record_type: VIP, SERVICE, POOL, BACKEND or NEXTHOP; POOL takes its slots along */
+	uint16_t of; /* enum abi_record_type of a thing with an index; POOL takes its slots along */
+	uint8_t zero[58];
+};
+
+struct abi_guard_rates { /* a second, 0: no limit */
+	uint32_t packets;
+	uint32_t kbits;
+	uint32_t openings;
+};
+
+/* How a service is guarded; a service without one isn't. */
+struct abi_guard {
+	uint16_t type;
+	uint16_t index;		/* the service's */
+	uint8_t mode;		/* enum abi_guard_mode */
+	uint8_t check;		/* enum abi_guard_check */
+	uint8_t filters;	/* enum abi_guard_filter: while armed */
+	uint8_t filters_always; /* in peace too */
+	uint32_t thresholds[ABI_METERS]; /* a second, bits in kbit; over one of them arms; 0: none */
+	uint16_t hold_s;	/* armed until all meters were below `percent` for so long; 1..36000 */
+	uint8_t percent;	/* of the thresholds; 1..100 */
+	uint8_t prefix_v4_len;	/* 1..32 */
+	uint8_t prefix_v6_len;	/* 1..128 */
+	uint8_t zero;
+	uint16_t burst_ms;	/* of the limits: what may come at once, in time of the rate; 1..60000 */
+	struct abi_guard_rates source;
+	struct abi_guard_rates prefix;
+	uint32_t unknown;	/* packets a second of all unknown sources together; 0: no limit */
+	uint8_t zero2[4];
+};
+
+struct abi_bogon { /* sources that are refused */
+	uint16_t type;
+	uint16_t index; /* < ABI_BOGONS_MAX */
+	uint8_t len;
+	uint8_t zero[3];
+	struct addr addr; /* host bits zero */
+	uint8_t zero2[36];
+};
+
+struct abi_reflector { /* a UDP source port of amplified answers */
+	uint16_t type;
+	uint16_t index; /* < ABI_REFLECTORS_MAX */
+	uint16_t port;	/* host order, not 0 */
 	uint8_t zero[58];
 };
 
@@ -181,6 +240,25 @@ struct abi_settled { /* the last moving or settling slot of all pools became sta
 	uint8_t zero2[48];
 };
 
+enum { ABI_ATTACK_REASONS = 4 };
+
+/* An attack on a service: when it begins, every few seconds while it goes on, and when it is over. */
+struct abi_attack {
+	uint16_t type;
+	uint8_t state;	  /* enum abi_attack_state */
+	uint8_t meters;	  /* bit of each enum abi_meter that was over its threshold */
+	uint32_t id;	  /* counted from the dataplane's start */
+	uint64_t service; /* key */
+	uint64_t peak_pps;
+	uint64_t peak_bps;
+	uint64_t packets; /* of the service since it was armed */
+	uint64_t stopped; /* of those: dropped, or answered by the node */
+	uint32_t duration_ms;
+	uint8_t reasons[ABI_ATTACK_REASONS];  /* enum abi_verdict, the most frequent first; 0: no more */
+	uint8_t percents[ABI_ATTACK_REASONS]; /* of the stopped ones */
+	uint8_t zero[4];
+};
+
 union abi_record {
 	uint16_t type;
 	uint8_t octets[64];
@@ -197,6 +275,10 @@ union abi_record {
 	struct abi_nak nak;
 	struct abi_port_changed port_changed;
 	struct abi_settled settled;
+	struct abi_guard guard;
+	struct abi_bogon bogon;
+	struct abi_reflector reflector;
+	struct abi_attack attack;
 };
 
 #define ABI_ASSERT_RECORD(name) _Static_assert(sizeof(struct name) == 64, #name)
@@ -213,11 +295,17 @@ ABI_ASSERT_RECORD(abi_ack);
 ABI_ASSERT_RECORD(abi_nak);
 ABI_ASSERT_RECORD(abi_port_changed);
 ABI_ASSERT_RECORD(abi_settled);
+ABI_ASSERT_RECORD(abi_guard);
+ABI_ASSERT_RECORD(abi_bogon);
+ABI_ASSERT_RECORD(abi_reflector);
+ABI_ASSERT_RECORD(abi_attack);
 _Static_assert(sizeof(union abi_record) == 64, "union abi_record");
 _Static_assert(offsetof(struct abi_vip, addr) == 16, "struct abi_vip");
 _Static_assert(offsetof(struct abi_service, port_first) == 16, "struct abi_service");
 _Static_assert(offsetof(struct abi_pool, idle_s) == 24, "struct abi_pool");
 _Static_assert(offsetof(struct abi_backend, gue_port) == 56, "struct abi_backend");
 _Static_assert(offsetof(struct abi_nak, text) == 16, "struct abi_nak");
+_Static_assert(offsetof(struct abi_guard, source) == 32, "struct abi_guard");
+_Static_assert(offsetof(struct abi_attack, duration_ms) == 48, "struct abi_attack");
 
 #endif

@@ -12,6 +12,7 @@
 
 #include "base/flowhash.h"
 #include "controlplane/allocate.h"
+#include "controlplane/guard.h"
 
 /* A pool's slot table and all that it was made of. */
 struct cached {
@@ -84,6 +85,9 @@ compiled_free(struct compiled *image)
 	free(image->pools);
 	free(image->backends);
 	free(image->nexthops);
+	free(image->guards);
+	free(image->bogons);
+	free(image->reflectors);
 	free(image->slots);
 	free(image);
 }
@@ -112,15 +116,21 @@ image_new(const struct model *model, struct compiled **out)
 				   .n_services = model->n_services,
 				   .n_pools = model->n_pools,
 				   .n_backends = n_backends,
-				   .n_nexthops = n_backends};
+				   .n_nexthops = n_backends,
+				   .n_guards = model->n_services,
+				   .n_bogons = model->n_bogons,
+				   .n_reflectors = model->n_reflectors};
 	image->vips = records_new(image->n_vips);
 	image->services = records_new(image->n_services);
 	image->pools = records_new(image->n_pools);
 	image->backends = records_new(image->n_backends);
 	image->nexthops = records_new(image->n_nexthops);
+	image->guards = records_new(image->n_guards);
+	image->bogons = records_new(image->n_bogons);
+	image->reflectors = records_new(image->n_reflectors);
 	image->slots = malloc((image->n_pools ? image->n_pools : 1) * ABI_SLOTS * sizeof(*image->slots));
 	if (!image->vips || !image->services || !image->pools || !image->backends || !image->nexthops ||
-	    !image->slots) {
+	    !image->guards || !image->bogons || !image->reflectors || !image->slots) {
 		compiled_free(image);
 		return -ENOMEM;
 	}
@@ -160,6 +170,23 @@ services_fill(const struct model *model, struct compiled *image)
 								  .affinity = (uint8_t)service->affinity,
 								  .hash_on = (uint8_t)service->hash_on};
 	}
+}
+
+static void
+guards_fill(const struct model *model, struct compiled *image)
+{
+	for (unsigned i = 0; i < model->n_services; i++) {
+		if (!guard_record(model, i, &image->guards[i].guard))
+			image->guards[i].type = 0;
+	}
+	for (unsigned i = 0; i < model->n_bogons; i++)
+		image->bogons[i].bogon = (struct abi_bogon){.type = ABI_BOGON,
+							    .index = (uint16_t)i,
+							    .len = model->bogons[i].len,
+							    .addr = model->bogons[i].addr};
+	for (unsigned i = 0; i < model->n_reflectors; i++)
+		image->reflectors[i].reflector = (struct abi_reflector){
+			.type = ABI_REFLECTOR, .index = (uint16_t)i, .port = model->reflectors[i].port};
 }
 
 /* NULL, and the next hop; or why there is none. */
@@ -390,6 +417,7 @@ compile_tables(struct compile *compile, const struct compile_input *input, struc
 	err = cache_resize(compile, input->model->n_pools);
 	vips_fill(input->model, image);
 	services_fill(input->model, image);
+	guards_fill(input->model, image);
 	for (unsigned i = 0; !err && i < input->model->n_pools; i++) {
 		err = pool_fill(compile, input, i, first, image);
 		first += input->model->pools[i].n_backends;

@@ -33,11 +33,17 @@ struct compiled {
 	unsigned n_pools;
 	unsigned n_backends;
 	unsigned n_nexthops;
+	unsigned n_guards; /* n_services */
+	unsigned n_bogons;
+	unsigned n_reflectors;
 	union abi_record *vips;
 	union abi_record *services;
 	union abi_record *pools;
 	union abi_record *backends;
 	union abi_record *nexthops;
+	union abi_record *guards;
+	union abi_record *bogons;
+	union abi_record *reflectors;
 	uint16_t *slots; /* ABI_SLOTS owners for each pool */
 };
 

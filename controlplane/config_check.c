@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "abi/layout.h"
+#include "controlplane/guard.h"
 #include "controlplane/schema.h"
 
 /* The place of key in the index-th entry of a list; the entry itself where the key is left out. */
@@ -274,6 +275,26 @@ check_services(struct reading *r, const struct yaml_tree *root)
 	}
 }
 
+static void
+check_guards(struct reading *r, const struct yaml_tree *root)
+{
+	const struct yaml_tree *item = yaml_tree_item(yaml_tree_get(root, "services"), 0);
+	struct model *m = r->model;
+
+	for (unsigned i = 0; i < m->n_services; i++, item = item->next) {
+		const struct model_service *s = &m->services[i];
+		const struct yaml_tree *guard = yaml_tree_get(item, "guard");
+		const struct yaml_tree *check = guard ? yaml_tree_get(guard, "check") : NULL;
+
+		if (s->guard.check != MODEL_CHECK_SOURCE_DNS || s->vip >= m->n_vips)
+			continue;
+		if (s->protocol != IPPROTO_UDP || guard_checker(m, i) < 0)
+			reading_fail(r, check ? check : item,
+				     "service %s: check dns sends clients to TCP, but vip %.64s has no TCP service on that port",
+				     s->name, m->vips[s->vip].name);
+	}
+}
+
 void
 config_check(struct reading *r, const struct yaml_tree *root)
 {
@@ -281,4 +302,5 @@ config_check(struct reading *r, const struct yaml_tree *root)
 	check_pools(r, root);
 	check_vips(r, yaml_tree_get(root, "vips"));
 	check_services(r, root);
+	check_guards(r, root);
 }

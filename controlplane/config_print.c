@@ -144,16 +144,64 @@ print_vip(FILE *file, const struct model_vip *vip)
 }
 
 static void
+print_rates(FILE *file, const char *key, const struct abi_guard_rates *rates)
+{
+	fprintf(file, "%spackets: %" PRIu32 ", bits: %" PRIu32 "k, openings: %" PRIu32 "}", key, rates->packets,
+		rates->kbits, rates->openings);
+}
+
+static void
+print_guard(FILE *file, const char *indent, const struct model_guard *g)
+{
+	static const char *const modes[] = {"off", "auto", "always"};
+	static const char *const filters[] = {"auto", "off", "armed", "always"};
+	static const char *const checks[] = {"auto", "none", "syn", "syn_cookie", "dns"};
+
+	fprintf(file, "%smode: %s\n%sthresholds: {packets: %" PRIu32 ", bits: %" PRIu32 "k, openings: %" PRIu32
+		", fragments: %" PRIu32 "}\n", indent, modes[g->mode], indent, g->thresholds[ABI_METER_PACKETS],
+		g->thresholds[ABI_METER_BITS], g->thresholds[ABI_METER_OPENINGS], g->thresholds[ABI_METER_FRAGMENTS]);
+	fprintf(file, "%shold: %us\n%srelease: %u%%\n%sreflectors: %s\n%snot_client: %s\n%sdns: %s\n%scheck: %s\n", indent,
+		g->hold_s, indent, g->percent, indent, filters[g->reflectors], indent, filters[g->not_client], indent,
+		filters[g->dns], indent, checks[g->check]);
+	fputs(indent, file);
+	print_rates(file, "source: {", &g->source);
+	fprintf(file, "\n%sprefix: {ipv4: %u, ipv6: %u, ", indent, g->prefix_v4_len, g->prefix_v6_len);
+	print_rates(file, "", &g->prefix);
+	fprintf(file, "\n%sburst: %ums\n%sunknown: %" PRIu32 "\n", indent, g->burst_ms, indent, g->unknown);
+}
+
+static void
+print_guard_section(FILE *file, const struct model *m)
+{
+	char text[PREFIX_TEXT_MAX];
+
+	fputs("guard:\n  bogons: [", file);
+	for (unsigned i = 0; i < m->n_bogons; i++)
+		fprintf(file, "%s\"%s\"", i ? ", " : "", prefix_format(&m->bogons[i], text));
+	fputs(m->n_reflectors ? "]\n  reflectors:\n" : "]\n  reflectors: []\n", file);
+	for (unsigned i = 0; i < m->n_reflectors; i++) {
+		print_key(file, "    - {name: ", m->reflectors[i].name);
+		fprintf(file, ", port: %u", m->reflectors[i].port);
+		if (m->reflectors[i].reason[0])
+			print_key(file, ", reason: ", m->reflectors[i].reason);
+		fputs("}\n", file);
+	}
+	fputs("  defaults:\n", file);
+	print_guard(file, "    ", &m->guard);
+}
+
+static void
 print_service(FILE *file, const struct model *m, const struct model_service *s)
 {
 	static const char *const affinities[] = {"flow", "tracked", "none"};
 
-	print_key(file, "  - {name: ", s->name);
-	print_key(file, ", vip: ", m->vips[s->vip].name);
-	print_key(file, ", pool: ", m->pools[s->pool].name);
-	fprintf(file, ", protocol: %s, port: %u-%u, affinity: %s, hash_on: %s}\n",
+	print_key(file, "  - name: ", s->name);
+	print_key(file, "\n    vip: ", m->vips[s->vip].name);
+	print_key(file, "\n    pool: ", m->pools[s->pool].name);
+	fprintf(file, "\n    protocol: %s\n    port: %u-%u\n    affinity: %s\n    hash_on: %s\n    guard:\n",
 		s->protocol == 0 ? "any" : s->protocol == IPPROTO_TCP ? "tcp" : "udp", s->port_first, s->port_last,
 		affinities[s->affinity], s->hash_on == ABI_HASH_SOURCE ? "source" : "flow");
+	print_guard(file, "      ", &s->guard);
 }
 
 void
@@ -168,6 +216,7 @@ config_print(FILE *file, const struct model *m)
 	print_families(file, "  source", &m->source_v4, &m->source_v6);
 	if (m->n_peers > 0)
 		print_peers(file, m);
+	print_guard_section(file, m);
 	fputs(m->n_vips > 0 ? "vips:\n" : "vips: []\n", file);
 	for (unsigned i = 0; i < m->n_vips; i++)
 		print_vip(file, &m->vips[i]);

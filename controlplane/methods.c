@@ -218,6 +218,7 @@ VIEW(bgp)
 VIEW(workers)
 VIEW(ports)
 VIEW(drops)
+VIEW(attacks)
 
 /* Changes. */
 
@@ -325,6 +326,7 @@ static const struct control_method table[] = {
 	{"workers", call_workers},
 	{"ports", call_ports},
 	{"drops", call_drops},
+	{"attacks", call_attacks},
 	{"reload", call_reload},
 	{"backend.drain", call_backend_drain},
 	{"backend.undrain", call_backend_undrain},

@@ -13,6 +13,8 @@ model_free(struct model *model)
 	free(model->pools);
 	free(model->services);
 	free(model->vips);
+	free(model->bogons);
+	free(model->reflectors);
 	free(model->peers);
 	free(model);
 }

@@ -78,6 +78,40 @@ struct model_vip {
 	enum model_announce announce; /* while all (any) of its services can be served */
 };
 
+enum model_guard_mode { MODEL_GUARD_OFF = 0, MODEL_GUARD_AUTO, MODEL_GUARD_ALWAYS };
+enum model_filter { MODEL_FILTER_AUTO = 0, MODEL_FILTER_OFF, MODEL_FILTER_ARMED, MODEL_FILTER_ALWAYS };
+enum model_check_source {
+	MODEL_CHECK_SOURCE_AUTO = 0,
+	MODEL_CHECK_SOURCE_NONE,
+	MODEL_CHECK_SOURCE_SYN,
+	MODEL_CHECK_SOURCE_SYN_COOKIE,
+	MODEL_CHECK_SOURCE_DNS,
+};
+
+/* AUTO: what is right for the service's protocol and port (controlplane/guard.h). Rates as in struct abi_guard. */
+struct model_guard {
+	enum model_guard_mode mode;
+	enum model_check_source check;
+	enum model_filter reflectors;
+	enum model_filter not_client;
+	enum model_filter dns;
+	uint32_t thresholds[ABI_METERS];
+	uint16_t hold_s;
+	uint16_t burst_ms;
+	uint8_t percent;
+	uint8_t prefix_v4_len;
+	uint8_t prefix_v6_len;
+	struct abi_guard_rates source;
+	struct abi_guard_rates prefix;
+	uint32_t unknown;
+};
+
+struct model_reflector {
+	char name[MODEL_NAME_MAX];
+	uint16_t port; /* UDP source port, host order */
+	char reason[128];
+};
+
 struct model_service {
 	char name[MODEL_NAME_MAX];
 	unsigned vip;  /* index in vips */
@@ -87,6 +121,7 @@ struct model_service {
 	uint16_t port_last;
 	enum abi_affinity affinity;
 	enum abi_hash_on hash_on;
+	struct model_guard guard;
 };
 
 struct model {
@@ -104,6 +139,11 @@ struct model {
 	struct model_pool *pools;
 	unsigned n_services;
 	struct model_service *services;
+	struct model_guard guard; /* what services begin with */
+	unsigned n_bogons;
+	struct prefix *bogons;
+	unsigned n_reflectors;
+	struct model_reflector *reflectors;
 };
 
 /* Of all pools. */

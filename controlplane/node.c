@@ -245,6 +245,7 @@ on_lost(void *context)
 	node->generation = 0;
 	node->n_served = 0;
 	node->wanted_image = NULL;
+	attacks_end_all(node->attacks, clock_now_ns());
 	if (facts_gather(node, &facts) != 0) {
 		peering_announce(node->peering, NULL, 0);
 		return;
@@ -262,6 +263,14 @@ on_settled(void *context, uint64_t generation)
 	methods_progress(node->methods);
 }
 
+static void
+on_attack(void *context, const struct abi_attack *attack)
+{
+	struct node *node = context;
+
+	attacks_take(node->attacks, node->model, attack, clock_now_ns());
+}
+
 static const struct publish_events PUBLISH_EVENTS = {
 	.connected = on_connected,
 	.served = on_served,
@@ -269,6 +278,7 @@ static const struct publish_events PUBLISH_EVENTS = {
 	.lost = on_lost,
 	.port_changed = on_neighbours,
 	.settled = on_settled,
+	.attack = on_attack,
 };
 
 static int
@@ -397,7 +407,8 @@ parts_new(struct node *node)
 	node->patience = evtimer_new(node->base, on_patience_end, node);
 	node->peering = peering_new(node->base);
 	node->checker = checker_new(node->base, on_health, node);
-	if (!node->admin || !node->reconcile || !node->patience || !node->peering || !node->checker)
+	node->attacks = attacks_new();
+	if (!node->admin || !node->reconcile || !node->patience || !node->peering || !node->checker || !node->attacks)
 		return -ENOMEM;
 	err = compile_new(&node->compile);
 	if (!err)
@@ -460,6 +471,7 @@ node_fini(struct node *node)
 	checker_free(node->checker);
 	neighbours_free(node->neighbours);
 	compile_free(node->compile);
+	attacks_free(node->attacks);
 	if (node->patience)
 		event_free(node->patience);
 	if (node->reconcile)

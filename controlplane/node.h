@@ -13,6 +13,7 @@
 
 #include "controlplane/admin.h"
 #include "controlplane/announce.h"
+#include "controlplane/attacks.h"
 #include "controlplane/checker.h"
 #include "controlplane/compile.h"
 #include "controlplane/config.h"
@@ -36,6 +37,7 @@ struct node {
 	struct event *patience;	 /* pending: BGP waits for the first tables, but not for ever */
 	struct model *model;
 	struct admin *admin;
+	struct attacks *attacks;
 	struct checker *checker;
 	struct neighbours *neighbours;
 	struct compile *compile;

@@ -171,6 +171,9 @@ reply_take(struct publish *p, const union abi_record *record)
 	case ABI_SETTLED:
 		p->events->settled(p->context, record->settled.generation);
 		break;
+	case ABI_ATTACK:
+		p->events->attack(p->context, &record->attack);
+		break;
 	default:
 		connection_drop(p->connection, "sends a record of unknown type");
 	}

@@ -22,6 +22,7 @@ struct publish_events {
 	void (*lost)(void *context); /* the dataplane has gone or hangs; nothing is known to be served */
 	void (*port_changed)(void *context);
 	void (*settled)(void *context, uint64_t generation);
+	void (*attack)(void *context, const struct abi_attack *attack);
 };
 
 MUST_CHECK int publish_new(struct event_base *base, const char *socket_path, const struct publish_events *events,

@@ -130,6 +130,53 @@ scalar_integer(struct reading *r, const struct yaml_tree *value, const struct sc
 		reading_fail(r, value, "%s %.64s is no whole number", key->name, text);
 }
 
+/* A number with the letter of its thousands. */
+static bool
+rate_parse(const char *text, uint64_t *out)
+{
+	static const struct schema_word units[] = {{"", 1}, {"k", 1000}, {"M", 1000000}, {"G", 1000000000}, {NULL, 0}};
+	size_t len = strspn(text, "0123456789");
+	const struct schema_word *unit = units;
+
+	while (unit->word && strcmp(unit->word, text + len) != 0)
+		unit++;
+	/* Nine digits of G are below 2^64. */
+	if (len == 0 || len > 9 || !unit->word)
+		return false;
+	*out = strtoull(text, NULL, 10) * unit->value;
+	return true;
+}
+
+void
+scalar_rate(struct reading *r, const struct yaml_tree *value, const struct schema_key *key, void *target)
+{
+	const char *text = scalar_text(r, value, key->name, "a number a second");
+	uint64_t number;
+
+	if (!text)
+		return;
+	if (rate_parse(text, &number))
+		store_in_range(r, value, key, number, "", target);
+	else
+		reading_fail(r, value, "%s %.64s is no number a second such as 500, 20k or 2M", key->name, text);
+}
+
+void
+scalar_kbits(struct reading *r, const struct yaml_tree *value, const struct schema_key *key, void *target)
+{
+	const char *text = scalar_text(r, value, key->name, "a number of bits a second");
+	uint64_t number;
+
+	if (!text)
+		return;
+	if (!rate_parse(text, &number))
+		reading_fail(r, value, "%s %.64s is no number of bits a second such as 500k, 20M or 2G", key->name, text);
+	else if (number % 1000 != 0)
+		reading_fail(r, value, "%s %.64s is not a whole number of kbit a second", key->name, text);
+	else
+		store_in_range(r, value, key, number / 1000, " kbit", target);
+}
+
 void
 scalar_percent(struct reading *r, const struct yaml_tree *value, const struct schema_key *key, void *target)
 {

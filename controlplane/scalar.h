@@ -40,6 +40,8 @@ schema_parse scalar_name;
 schema_parse scalar_string;   /* printable ASCII, shorter than size */
 schema_parse scalar_bool;
 schema_parse scalar_integer;  /* size 1, 2, 4 or 8 */
+schema_parse scalar_rate;     /* a second: "500", "20k", "2M", "1G"; size 4 */
+schema_parse scalar_kbits;    /* likewise in bits, stored in kbit */
 schema_parse scalar_percent;  /* "10%" */
 schema_parse scalar_ms;	      /* durations: "300ms", "9s", "5m", "1h" */
 schema_parse scalar_seconds;
@@ -53,6 +55,7 @@ schema_parse scalar_status;	/* target: uint16_t[2]; "200" or "200-299" */
 schema_parse scalar_listen;	/* "address:port" */
 schema_parse scalar_router_id;
 
+schema_parse schema_guard; /* target: struct model_guard */
 schema_parse schema_reference; /* a name that is looked up later */
 schema_parse schema_pools;
 

@@ -140,6 +140,7 @@ read_services(struct reading *r, const struct yaml_tree *value, const struct sch
 				{"none", ABI_AFFINITY_NONE})},
 		{.name = "hash_on", .parse = scalar_word, FIELD(model_service, hash_on),
 		 .words = WORDS({"flow", ABI_HASH_FLOW}, {"source", ABI_HASH_SOURCE})},
+		{.name = "guard", .parse = schema_guard, FIELD(model_service, guard)},
 	};
 	struct model_service *services = schema_list(r, value, key, sizeof(*services), &r->model->n_services);
 	unsigned i = 0;
@@ -150,6 +151,7 @@ read_services(struct reading *r, const struct yaml_tree *value, const struct sch
 		unsigned before = r->errors->n;
 
 		services[i].port_last = UINT16_MAX;
+		services[i].guard = r->model->guard;
 		schema_map(r, item, "a service", keys, ARRAY_LEN(keys), &services[i]);
 		/* What it would take is unknown: an empty range overlaps nothing. */
 		if (r->errors->n > before) {
@@ -159,12 +161,20 @@ read_services(struct reading *r, const struct yaml_tree *value, const struct sch
 	}
 }
 
+/* Read already: a service begins with what its section says, wherever the section is. */
+static void
+pass_over(struct reading *r, const struct yaml_tree *value, const struct schema_key *key, void *target)
+{
+	(void)r, (void)value, (void)key, (void)target;
+}
+
 void
 schema_read(struct reading *r, const struct yaml_tree *root)
 {
 	static const struct schema_key keys[] = {
 		{.name = "node", .parse = read_node, .required = true},
 		{.name = "bgp", .parse = read_bgp},
+		{.name = "guard", .parse = pass_over},
 		{.name = "vips", .parse = read_vips, .required = true, .max = ABI_VIPS_MAX},
 		{.name = "pools", .parse = schema_pools, .required = true, .max = ABI_POOLS_MAX},
 		{.name = "services", .parse = read_services, .required = true, .max = ABI_SERVICES_MAX},
@@ -173,5 +183,6 @@ schema_read(struct reading *r, const struct yaml_tree *root)
 
 	memcpy(model->dataplane_socket, ABI_DATAPLANE_SOCKET, sizeof(ABI_DATAPLANE_SOCKET));
 	memcpy(model->control_socket, CONTROL_SOCKET_DEFAULT, sizeof(CONTROL_SOCKET_DEFAULT));
+	schema_guard_section(r, root);
 	schema_map(r, root, "the file", keys, ARRAY_LEN(keys), model);
 }

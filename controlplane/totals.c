@@ -36,6 +36,19 @@ totals_service(const struct region_counters *counters, uint64_t key)
 	return sum;
 }
 
+uint64_t
+totals_reason(const struct region_counters *counters, uint64_t key, enum abi_verdict verdict)
+{
+	const struct abi_directory_entry *directory = counters ? region_services(counters) : NULL;
+	uint64_t sum = 0;
+
+	for (unsigned i = 0; directory && i < ABI_SERVICES_MAX; i++) {
+		for (unsigned w = 0; load(&directory[i].key) == key && w < workers_of(counters); w++)
+			sum += load(&region_worker_reasons(counters, w)[i].verdicts[verdict]);
+	}
+	return sum;
+}
+
 struct totals_backend
 totals_backend(const struct region_counters *counters, uint64_t key)
 {

@@ -16,6 +16,8 @@ struct totals_backend {
 /* Zeros when the dataplane has no such key, or counters is NULL. */
 struct totals_service totals_service(const struct region_counters *counters, uint64_t key);
 struct totals_backend totals_backend(const struct region_counters *counters, uint64_t key);
+/* Of a service's packets, those that this became of. */
+uint64_t totals_reason(const struct region_counters *counters, uint64_t key, enum abi_verdict verdict);
 uint64_t totals_verdict(const struct region_counters *counters, enum abi_verdict verdict);
 uint64_t totals_worker(const struct region_counters *counters, enum abi_worker_counter counter);
 

@@ -89,7 +89,7 @@ pools_diff(struct transaction *t, const struct compiled *before, const struct co
 	}
 }
 
-/* An order in which every record finds what it names: next hops, pools, backends, slots, VIPs, services. */
+/* An order in which every record finds what it names: next hops, pools, backends, slots, VIPs, services, guards. */
 static void
 image_diff(struct transaction *t, const struct compiled *before, const struct compiled *after)
 {
@@ -103,6 +103,12 @@ image_diff(struct transaction *t, const struct compiled *before, const struct co
 	records_diff(t, ABI_VIP, (struct list){before->vips, before->n_vips}, (struct list){after->vips, after->n_vips});
 	records_diff(t, ABI_SERVICE, (struct list){before->services, before->n_services},
 		     (struct list){after->services, after->n_services});
+	records_diff(t, ABI_GUARD, (struct list){before->guards, before->n_guards},
+		     (struct list){after->guards, after->n_guards});
+	records_diff(t, ABI_BOGON, (struct list){before->bogons, before->n_bogons},
+		     (struct list){after->bogons, after->n_bogons});
+	records_diff(t, ABI_REFLECTOR, (struct list){before->reflectors, before->n_reflectors},
+		     (struct list){after->reflectors, after->n_reflectors});
 }
 
 struct transaction

@@ -91,16 +91,24 @@ service_reason(const struct node *node, const struct facts *facts, const struct 
 	return announce_reason(verdict);
 }
 
+static const char *
+guard_word(const struct node *node, const struct model_service *s)
+{
+	if (s->guard.mode == MODEL_GUARD_OFF)
+		return "off";
+	return s->guard.mode == MODEL_GUARD_ALWAYS || attacks_is_armed(node->attacks, s->name) ? "armed" : "watching";
+}
+
 static json_t *
 view_service(const struct node *node, const struct facts *facts, const struct model_service *s)
 {
 	struct totals_service sum = totals_service(publish_counters(node->publish), compile_key(s->name));
 
-	return json_pack("{s:s, s:s, s:s, s:o, s:s, s:I, s:I, s:I, s:I, s:b, s:s}", "name", s->name, "vip",
+	return json_pack("{s:s, s:s, s:s, s:o, s:s, s:I, s:I, s:I, s:I, s:s, s:b, s:s}", "name", s->name, "vip",
 			 node->model->vips[s->vip].name, "protocol", protocol_name(s->protocol), "port", ports_of(s),
 			 "pool", node->model->pools[s->pool].name, "packets", (json_int_t)sum.packets, "bytes",
 			 (json_int_t)sum.bytes, "openings", (json_int_t)sum.openings, "dropped",
-			 (json_int_t)sum.dropped, "announced", node->verdicts[s->vip] == ANNOUNCE_YES, "reason",
+			 (json_int_t)sum.dropped, "guard", guard_word(node, s), "announced", node->verdicts[s->vip] == ANNOUNCE_YES, "reason",
 			 service_reason(node, facts, s));
 }
 
@@ -258,6 +266,23 @@ view_ports(const struct node *node)
 	return list;
 }
 
+/* Packets by service name, without those that have none. */
+static json_t *
+services_of_drop(const struct node *node, enum abi_verdict verdict)
+{
+	const struct region_counters *counters = publish_counters(node->publish);
+	json_t *services = json_object();
+
+	for (unsigned i = 0; i < node->model->n_services; i++) {
+		const char *name = node->model->services[i].name;
+		uint64_t packets = totals_reason(counters, compile_key(name), verdict);
+
+		if (packets)
+			json_object_set_new(services, name, json_integer((json_int_t)packets));
+	}
+	return services;
+}
+
 json_t *
 view_drops(const struct node *node)
 {
@@ -269,8 +294,39 @@ view_drops(const struct node *node)
 
 		if (info->kind == 'D')
 			json_array_append_new(list,
-					      json_pack("{s:s, s:I, s:s}", "reason", info->name, "packets",
-							(json_int_t)totals_verdict(counters, v), "text", info->text));
+					      json_pack("{s:s, s:I, s:o, s:s}", "reason", info->name, "packets",
+							(json_int_t)totals_verdict(counters, v), "services",
+							services_of_drop(node, v), "text", info->text));
 	}
+	return list;
+}
+
+static json_t *
+view_attack(const struct attack *attack, uint64_t now_ns)
+{
+	const struct abi_attack *e = &attack->last;
+	double share = e->packets ? 100.0 * (double)e->stopped / (double)e->packets : 0;
+	uint64_t until_ns = attack->ended_ns ? attack->ended_ns : now_ns;
+	char meters[64], reasons[160];
+
+	attacks_meters_format(e->meters, meters);
+	attacks_reasons_format(e, reasons);
+	return json_pack("{s:I, s:s, s:s, s:I, s:I, s:s, s:I, s:I, s:I, s:f, s:s}", "id", (json_int_t)e->id, "service",
+			 attack->service, "state", attack->ended_ns ? "over" : "goes on", "begun_s",
+			 (json_int_t)((now_ns - attack->begun_ns) / CLOCK_NS_PER_S), "lasted_s",
+			 (json_int_t)((until_ns - attack->begun_ns) / CLOCK_NS_PER_S), "meters", meters, "peak_pps",
+			 (json_int_t)e->peak_pps, "peak_kbps", (json_int_t)(e->peak_bps / 1000), "packets",
+			 (json_int_t)e->packets, "stopped_percent", share, "by", reasons);
+}
+
+json_t *
+view_attacks(const struct node *node)
+{
+	uint64_t now_ns = clock_now_ns();
+	json_t *list = json_array();
+	const struct attack *attack;
+
+	for (unsigned n = 0; (attack = attacks_lookup(node->attacks, n)); n++)
+		json_array_append_new(list, view_attack(attack, now_ns));
 	return list;
 }

@@ -14,7 +14,7 @@ enum { TIMEOUT_DEFAULT_S = 30, TIMEOUT_MAX_S = 86400 };
 
 static const char usage[] =
 	"usage: nearcastctl [options] COMMAND\n"
-	"  status | services | backends [POOL] | vips | bgp | workers | ports | drops\n"
+	"  status | services | backends [POOL] | vips | bgp | workers | ports | drops | attacks\n"
 	"  backend drain POOL/NAME       new flows go elsewhere, running ones finish; undrain undoes it\n"
 	"  node drain                    withdraw all VIPs and wait until traffic has gone; undrain undoes it\n"
 	"  reload                        read the configuration file again\n"
@@ -38,7 +38,7 @@ static const struct view {
 } views[] = {
 	{"services", COLUMNS({"SERVICE", "name"}, {"VIP", "vip"}, {"PROTO", "protocol"}, {"PORT", "port"},
 			     {"POOL", "pool"}, {"PACKETS", "packets"}, {"BYTES", "bytes"}, {"OPENINGS", "openings"},
-			     {"DROPPED", "dropped"}, {"ANNOUNCED", "announced"}, {"REASON", "reason"})},
+			     {"DROPPED", "dropped"}, {"GUARD", "guard"}, {"ANNOUNCED", "announced"}, {"REASON", "reason"})},
 	{"backends", COLUMNS({"POOL", "pool"}, {"BACKEND", "name"}, {"ADDRESS", "address"}, {"WEIGHT", "weight"},
 			     {"SHARE%", "share_percent"}, {"HEALTH", "health"}, {"ADMIN", "admin"},
 			     {"PACKETS", "packets"}, {"OPENINGS", "openings"}, {"REASON", "reason"})},
@@ -55,7 +55,11 @@ static const struct view {
 			  {"RX", "rx_packets"}, {"MISSED", "rx_missed"}, {"TX", "tx_packets"},
 			  {"TO KERNEL", "kernel_unicast"}, {"MULTICAST", "kernel_multicast"},
 			  {"BROADCAST", "kernel_broadcast"})},
-	{"drops", COLUMNS({"REASON", "reason"}, {"PACKETS", "packets"}, {"WHAT", "text"})},
+	{"drops", COLUMNS({"REASON", "reason"}, {"PACKETS", "packets"}, {"SERVICES", "services"}, {"WHAT", "text"})},
+	{"attacks", COLUMNS({"ID", "id"}, {"SERVICE", "service"}, {"STATE", "state"}, {"BEGAN s", "begun_s"},
+			    {"LASTED s", "lasted_s"}, {"OVER IN", "meters"}, {"PEAK pps", "peak_pps"},
+			    {"kbit/s", "peak_kbps"}, {"PACKETS", "packets"}, {"STOPPED%", "stopped_percent"},
+			    {"BY", "by"})},
 };
 
 /* The commands that have words or results of their own. A word "" stands for any. */

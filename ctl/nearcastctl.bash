@@ -12,7 +12,7 @@ _nearcastctl() {
 	done
 	local choices
 	case "${words[*]}" in
-	'') choices='status services backends vips bgp workers ports drops reload backend node wait' ;;
+	'') choices='status services backends vips bgp workers ports drops attacks reload backend node wait' ;;
 	backend | node) choices='drain undrain' ;;
 	wait) choices='dataplane generation settled established announced drained' ;;
 	backends) choices=$(nearcastctl --json backends 2>/dev/null | sed -n 's/.*"pool": "\(.*\)",*/\1/p' | sort -u) ;;

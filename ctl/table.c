@@ -35,6 +35,23 @@ width_of(const char *text)
 	return width;
 }
 
+/* The members of a small object: "http4 12, dns4 3". */
+static void
+object_cell(const json_t *object, char text[static TABLE_CELL_MAX])
+{
+	size_t len = 0;
+	const char *key;
+	json_t *value;
+
+	snprintf(text, TABLE_CELL_MAX, "-");
+	json_object_foreach((json_t *)(uintptr_t)object, key, value)
+	{
+		if (len < TABLE_CELL_MAX)
+			len += (size_t)snprintf(text + len, TABLE_CELL_MAX - len, "%s%s %lld", len ? ", " : "", key,
+						(long long)json_integer_value(value));
+	}
+}
+
 void
 table_cell(const json_t *value, char text[static TABLE_CELL_MAX])
 {
@@ -46,6 +63,8 @@ table_cell(const json_t *value, char text[static TABLE_CELL_MAX])
 		snprintf(text, TABLE_CELL_MAX, "%.1f", json_real_value(value));
 	else if (json_is_string(value) && json_string_length(value) > 0)
 		snprintf(text, TABLE_CELL_MAX, "%s", json_string_value(value));
+	else if (json_is_object(value))
+		object_cell(value, text);
 	else
 		snprintf(text, TABLE_CELL_MAX, "-");
 	clean(text);

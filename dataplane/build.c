@@ -2,6 +2,7 @@
 #include "dataplane/build.h"
 
 #include <errno.h>
+#include <netinet/in.h>
 #include <string.h>
 
 #include "base/clock.h"
@@ -22,6 +23,7 @@ snapshot_free(struct snapshot *snapshot)
 	if (!snapshot)
 		return;
 	classify_table_free(snapshot->classify);
+	guard_table_free(snapshot->guard);
 	free(snapshot->services);
 	free(snapshot->alive);
 	free(snapshot->targets);
@@ -286,6 +288,20 @@ build_services(struct work *k)
 }
 
 static int
+build_bogons(struct work *k)
+{
+	const struct wanted *w = k->b->wanted;
+	struct prefix bogons[ABI_BOGONS_MAX];
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < ABI_BOGONS_MAX; i++) {
+		if (w->bogons[i].type)
+			bogons[n++] = prefix_of(&w->bogons[i].bogon.addr, w->bogons[i].bogon.len);
+	}
+	return n ? classify_table_bogons(k->b->snapshot->classify, bogons, n) : 0;
+}
+
+static int
 build_classify(struct work *k)
 {
 	const struct wanted *w = k->b->wanted;
@@ -316,7 +332,54 @@ build_classify(struct work *k)
 		k->b->snapshot->classify = classify_table_new(vips, n_vips, rules, n_rules);
 	free(vips);
 	free(rules);
-	return k->b->snapshot->classify ? 0 : -ENOMEM;
+	return k->b->snapshot->classify ? build_bogons(k) : -ENOMEM;
+}
+
+/* The service on the same VIP that takes the port by TCP. */
+static uint16_t
+checker_of(const struct work *k, const struct abi_service *of)
+{
+	const struct wanted *w = k->b->wanted;
+
+	for (unsigned i = 0; i < ABI_SERVICES_MAX; i++) {
+		const struct abi_service *s = &w->services[i].service;
+
+		if (w->services[i].type && s->vip == of->vip && s->protocol == IPPROTO_TCP &&
+		    s->port_first <= of->port_first && s->port_last >= of->port_last)
+			return k->service_of[i];
+	}
+	return SERVICE_NONE;
+}
+
+static int
+build_guards(struct work *k)
+{
+	const struct wanted *w = k->b->wanted;
+	struct abi_guard *records = calloc(ABI_SERVICES_MAX, sizeof(*records));
+	uint64_t reflectors[1024] = {0};
+
+	for (unsigned i = 0; records && i < ABI_SERVICES_MAX; i++) {
+		const struct abi_guard *r = &w->guards[i].guard;
+		unsigned index = k->service_of[i];
+
+		if (!r->type)
+			continue;
+		records[index] = *r;
+		k->b->guards[index] = (struct build_guard){
+			.record = *r,
+			.key = w->services[i].service.key,
+			.checker = r->check == ABI_GUARD_CHECK_DNS ? checker_of(k, &w->services[i].service) : SERVICE_NONE};
+	}
+	for (unsigned i = 0; i < ABI_REFLECTORS_MAX; i++) {
+		const struct abi_reflector *r = &w->reflectors[i].reflector;
+
+		if (r->type)
+			reflectors[r->port / 64] |= UINT64_C(1) << (r->port % 64);
+	}
+	if (records)
+		k->b->snapshot->guard = guard_table_new(records, reflectors);
+	free(records);
+	return k->b->snapshot->guard ? 0 : -ENOMEM;
 }
 
 /* A flow's clock is a worker's, and both count whole seconds: nothing is given away a moment too early. */
@@ -344,6 +407,8 @@ build_all(struct work *k)
 		err = build_services(k);
 	if (!err)
 		err = build_classify(k);
+	if (!err)
+		err = build_guards(k);
 	registry_seal(&b->registry, &k->time);
 	return err;
 }

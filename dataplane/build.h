@@ -18,12 +18,20 @@ struct build_service {
 	uint64_t pool;	     /* key */
 };
 
+/* What the meters go by. type 0: the service isn't guarded. */
+struct build_guard {
+	struct abi_guard record;
+	uint64_t key;	  /* the service's */
+	uint16_t checker; /* index of the TCP service where its sources prove themselves, or SERVICE_NONE */
+};
+
 struct build {
 	struct wanted *wanted;
 	struct registry registry;
 	struct snapshot *snapshot;
 	struct slots *pools[ABI_POOLS_MAX];		 /* by the control plane's index */
 	struct build_service services[ABI_SERVICES_MAX]; /* by the registry's index */
+	struct build_guard guards[ABI_SERVICES_MAX];	 /* by the registry's index */
 	struct slots *fresh;	 /* list: made by this build, until tables.c takes them over */
 	uint32_t longest_idle_s; /* of all pools so far: how long a flow table may name what has gone */
 };

@@ -475,3 +475,11 @@ mailbox_settled(struct mailbox *m)
 
 	tell(m, &event);
 }
+
+void
+mailbox_attack(struct mailbox *m, const struct abi_attack *attack)
+{
+	union abi_record event = {.attack = *attack};
+
+	tell(m, &event);
+}

@@ -13,6 +13,7 @@
 #include "base/clock.h"
 #include "dataplane/eal.h"
 #include "dataplane/mailbox.h"
+#include "dataplane/meter.h"
 #include "dataplane/telemetry.h"
 #include "dataplane/worker.h"
 
@@ -27,6 +28,8 @@ struct dataplane {
 	struct tables *tables;
 	struct mailbox *mailbox;
 	struct worker_shared shared;
+	struct guard_shared guard;
+	struct meter *meter;
 	struct worker *workers[ABI_WORKERS_MAX];
 };
 
@@ -135,6 +138,28 @@ mailbox_open(struct dataplane *d)
 	return err;
 }
 
+static void
+tell_attack(void *context, const struct abi_attack *attack)
+{
+	const struct dataplane *d = context;
+
+	mailbox_attack(d->mailbox, attack);
+}
+
+static int
+guard_open(struct dataplane *d)
+{
+	struct meter_config config = {
+		.counters = &d->counters, .guard = &d->guard, .context = d, .tell = tell_attack};
+	int err = guard_shared_init(&d->guard, LIMIT_BITS_DEFAULT, KNOWN_BITS_DEFAULT);
+
+	if (!err && !(d->meter = meter_new(&config)))
+		err = -ENOMEM;
+	if (err)
+		log_error("no memory or no random numbers for the guard: %s", strerror(-err));
+	return err;
+}
+
 static int
 workers_start(struct dataplane *d)
 {
@@ -146,6 +171,7 @@ workers_start(struct dataplane *d)
 					   .rcu = d->rcu,
 					   .current = tables_current(d->tables),
 					   .flows = d->flows,
+					   .guard = &d->guard,
 					   .n_workers = d->options.n_workers,
 					   .is_adaptive = d->options.is_adaptive,
 					   .reply_pps = d->options.reply_pps,
@@ -184,6 +210,8 @@ dataplane_open(struct dataplane *d)
 		err = memory_open(d);
 	if (!err)
 		err = tables_open(d);
+	if (!err)
+		err = guard_open(d);
 	if (err)
 		return err;
 	telemetry_init(&d->counters, &d->ports);
@@ -197,6 +225,8 @@ dataplane_close(struct dataplane *d)
 	mailbox_free(d->mailbox);
 	workers_stop(d);
 	tables_free(d->tables);
+	meter_free(d->meter);
+	guard_shared_fini(&d->guard);
 	rte_free(d->rcu);
 	for (unsigned i = 0; i < d->options.n_workers; i++)
 		flowtable_free(d->flows[i]);
@@ -207,14 +237,17 @@ dataplane_close(struct dataplane *d)
 static void
 each_second(struct dataplane *d, uint64_t now_ns)
 {
+	uint32_t now_s = worker_now_s(&d->shared, rte_rdtsc());
 	uint32_t changed = telemetry_ports(&d->counters, &d->ports);
 
 	for (unsigned i = 0; i < d->ports.n; i++) {
 		if (changed >> i & 1)
 			mailbox_port_changed(d->mailbox, i, region_ports(&d->counters)[i].is_up);
 	}
-	if (tables_tick(d->tables, now_ns, worker_now_s(&d->shared, rte_rdtsc())))
+	if (tables_tick(d->tables, now_ns, now_s))
 		mailbox_settled(d->mailbox);
+	if (guard_upkeep(&d->guard, guard_ns(&d->workers[0]->guard, rte_rdtsc()), now_s) != 0)
+		log_warning("no random numbers: the source checks keep their key");
 }
 
 static void
@@ -230,6 +263,7 @@ serve(struct dataplane *d)
 			each_second(d, now_ns);
 			next_ns = now_ns + CLOCK_NS_PER_S;
 		}
+		meter_tick(d->meter, tables_guards(d->tables), now_ns, worker_now_s(&d->shared, rte_rdtsc()));
 		mailbox_run(d->mailbox, ROUND_MS);
 	}
 }

@@ -52,7 +52,7 @@ pipeline_fragments(struct worker *w, const struct snapshot *tables, struct burst
 	}
 }
 
-/* n <= BURST_MAX. The octets of the frames as they came. */
+/* 0 < n <= BURST_MAX. The octets of the frames as they came. */
 static inline uint64_t
 pipeline_run(struct worker *w, const struct snapshot *tables, struct rte_mbuf **mbufs, unsigned n, uint16_t rx_port)
 {
@@ -70,6 +70,7 @@ pipeline_run(struct worker *w, const struct snapshot *tables, struct rte_mbuf **
 	}
 	if (unlikely(b->has_fragments))
 		pipeline_fragments(w, tables, b);
+	guard_burst(&w->guard, tables->guard, b);
 	steer_burst(&w->steer, tables->services, tables->alive, b);
 	encap_burst(&w->encap, tables->targets, b);
 	if (unlikely(b->has_open))

@@ -11,6 +11,7 @@
 
 #include "dataplane/stage/classify.h"
 #include "dataplane/stage/encap.h"
+#include "dataplane/stage/guard.h"
 #include "dataplane/stage/steer.h"
 
 struct snapshot {
@@ -19,6 +20,7 @@ struct snapshot {
 	struct steer_service *services;	  /* [ABI_SERVICES_MAX], by service index */
 	uint8_t *alive;			  /* [ABI_BACKENDS_MAX + 1], targets' is_alive packed for steer; last: 0 */
 	struct encap_target *targets;	  /* [ABI_BACKENDS_MAX + 1], by backend index; the last stays not alive */
+	struct guard_table *guard;	  /* by service index */
 };
 
 #endif

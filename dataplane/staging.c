@@ -7,7 +7,7 @@
 
 #include "base/crc32c.h"
 
-enum { KINDS = ABI_NEXTHOP + 1, SEEN_WORDS = (ABI_BACKENDS_MAX + 63) / 64 };
+enum { KINDS = ABI_REFLECTOR + 1, SEEN_WORDS = (ABI_BACKENDS_MAX + 63) / 64 };
 
 struct staging {
 	unsigned n_ports;
@@ -84,6 +84,12 @@ place(struct wanted *w, unsigned type, unsigned index)
 		return index < ABI_BACKENDS_MAX ? &w->backends[index] : NULL;
 	case ABI_NEXTHOP:
 		return index < ABI_NEXTHOPS_MAX ? &w->nexthops[index] : NULL;
+	case ABI_GUARD:
+		return index < ABI_SERVICES_MAX ? &w->guards[index] : NULL;
+	case ABI_BOGON:
+		return index < ABI_BOGONS_MAX ? &w->bogons[index] : NULL;
+	case ABI_REFLECTOR:
+		return index < ABI_REFLECTORS_MAX ? &w->reflectors[index] : NULL;
 	default:
 		return NULL;
 	}
@@ -103,7 +109,7 @@ see(struct staging *s, unsigned type, unsigned index)
 static int
 thing_take(struct staging *s, const union abi_record *record, const char **text)
 {
-	unsigned index = record->vip.index; /* the second field in all five kinds */
+	unsigned index = record->vip.index; /* the second field in all kinds */
 
 	*text = staging_fault(record, s->n_ports);
 	if (*text)
@@ -170,6 +176,9 @@ content_take(struct staging *s, const union abi_record *record, const char **tex
 	case ABI_POOL:
 	case ABI_BACKEND:
 	case ABI_NEXTHOP:
+	case ABI_GUARD:
+	case ABI_BOGON:
+	case ABI_REFLECTOR:
 		return thing_take(s, record, text);
 	case ABI_SLOTS_PART:
 		return slots_take(s, &record->slots, text);

@@ -20,6 +20,9 @@ struct wanted {
 	union abi_record pools[ABI_POOLS_MAX];
 	union abi_record backends[ABI_BACKENDS_MAX];
 	union abi_record nexthops[ABI_NEXTHOPS_MAX];
+	union abi_record guards[ABI_SERVICES_MAX]; /* by the service's index */
+	union abi_record bogons[ABI_BOGONS_MAX];
+	union abi_record reflectors[ABI_REFLECTORS_MAX];
 	uint16_t *owners[ABI_POOLS_MAX]; /* [ABI_SLOTS] each; NULL: none */
 };
 
@@ -43,7 +46,7 @@ struct wanted *staging_take(struct staging *staging);
 
 void wanted_free(struct wanted *wanted); /* NULL is fine */
 
-/* What is wrong with one VIP, SERVICE, POOL, BACKEND or NEXTHOP by itself, or NULL. */
+/* What is wrong with the record of one thing (all kinds that have an index) by itself, or NULL. */
 const char *staging_fault(const union abi_record *record, unsigned n_ports);
 /* References, duplicates, overlaps, complete slots. 0, or enum abi_nak_reason; text is set where there is more to say. */
 unsigned wanted_check(const struct wanted *wanted, const char **text);

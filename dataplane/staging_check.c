@@ -76,6 +76,40 @@ nexthop_fault(const struct abi_nexthop *r, unsigned n_ports)
 	return STAGING_ZERO(r->zero) ? NULL : STAGING_RESERVED;
 }
 
+static const char *
+guard_fault(const struct abi_guard *r)
+{
+	if (r->index >= ABI_SERVICES_MAX || r->mode > ABI_GUARD_ALWAYS || r->check > ABI_GUARD_CHECK_DNS ||
+	    ((r->filters | r->filters_always) & ~ABI_GUARD_FILTERS))
+		return "guard: index, mode, check or filters out of range";
+	if (r->hold_s < 1 || r->hold_s > 36000 || r->percent < 1 || r->percent > 100)
+		return "guard: hold or percent out of range";
+	if (r->prefix_v4_len < 1 || r->prefix_v4_len > 32 || r->prefix_v6_len < 1 || r->prefix_v6_len > 128 ||
+	    r->burst_ms < 1 || r->burst_ms > 60000)
+		return "guard: prefix length or burst out of range";
+	return r->zero == 0 && STAGING_ZERO(r->zero2) ? NULL : STAGING_RESERVED;
+}
+
+static const char *
+bogon_fault(const struct abi_bogon *r)
+{
+	struct prefix p = prefix_of(&r->addr, r->len);
+
+	if (r->index >= ABI_BOGONS_MAX)
+		return "bogon: index out of range";
+	if (!addr_is_valid(&r->addr) || r->len > addr_bits(&r->addr) || !addr_equal(&p.addr, &r->addr))
+		return "bogon: not a prefix";
+	return STAGING_ZERO(r->zero) && STAGING_ZERO(r->zero2) ? NULL : STAGING_RESERVED;
+}
+
+static const char *
+reflector_fault(const struct abi_reflector *r)
+{
+	if (r->index >= ABI_REFLECTORS_MAX || r->port == 0)
+		return "reflector: index or port out of range";
+	return STAGING_ZERO(r->zero) ? NULL : STAGING_RESERVED;
+}
+
 const char *
 staging_fault(const union abi_record *record, unsigned n_ports)
 {
@@ -88,6 +122,12 @@ staging_fault(const union abi_record *record, unsigned n_ports)
 		return pool_fault(&record->pool);
 	case ABI_BACKEND:
 		return backend_fault(&record->backend);
+	case ABI_GUARD:
+		return guard_fault(&record->guard);
+	case ABI_BOGON:
+		return bogon_fault(&record->bogon);
+	case ABI_REFLECTOR:
+		return reflector_fault(&record->reflector);
 	default:
 		return nexthop_fault(&record->nexthop, n_ports);
 	}
@@ -122,7 +162,7 @@ has_duplicates(struct key *keys, unsigned n)
 	return false;
 }
 
-enum { VIP_KEYS, VIP_PREFIXES, SERVICE_KEYS, POOL_KEYS, BACKEND_KEYS, BACKEND_TARGETS, UNIQUE_KINDS };
+enum { VIP_KEYS, VIP_PREFIXES, SERVICE_KEYS, POOL_KEYS, BACKEND_KEYS, BACKEND_TARGETS, BOGON_PREFIXES, UNIQUE_KINDS };
 
 static struct key
 key_of(unsigned kind, const union abi_record *r)
@@ -132,6 +172,8 @@ key_of(unsigned kind, const union abi_record *r)
 		return (struct key){.value = r->vip.key};
 	case VIP_PREFIXES:
 		return (struct key){.addr = r->vip.addr, .more = r->vip.len};
+	case BOGON_PREFIXES:
+		return (struct key){.addr = r->bogon.addr, .more = r->bogon.len};
 	case SERVICE_KEYS:
 		return (struct key){.value = r->service.key};
 	case POOL_KEYS:
@@ -160,6 +202,7 @@ check_unique(const struct wanted *w, struct key *keys, const char **text)
 		[POOL_KEYS] = {w->pools, ABI_POOLS_MAX, "two pools have the same key"},
 		[BACKEND_KEYS] = {w->backends, ABI_BACKENDS_MAX, "two backends of a pool have the same key"},
 		[BACKEND_TARGETS] = {w->backends, ABI_BACKENDS_MAX, "two backends of a pool have the same address"},
+		[BOGON_PREFIXES] = {w->bogons, ABI_BOGONS_MAX, "two bogons have the same prefix"},
 	};
 
 	for (unsigned kind = 0; kind < UNIQUE_KINDS; kind++) {
@@ -217,6 +260,18 @@ check_services(const struct wanted *w, const char **text)
 }
 
 static unsigned
+check_guards(const struct wanted *w, const char **text)
+{
+	for (unsigned i = 0; i < ABI_SERVICES_MAX; i++) {
+		if (!w->guards[i].type || w->services[i].type)
+			continue;
+		*text = "a guard's service isn't there";
+		return ABI_NAK_REFERENCE;
+	}
+	return 0;
+}
+
+static unsigned
 check_backends(const struct wanted *w, const char **text)
 {
 	for (unsigned i = 0; i < ABI_BACKENDS_MAX; i++) {
@@ -269,6 +324,8 @@ wanted_check(const struct wanted *w, const char **text)
 	free(keys);
 	if (!reason)
 		reason = check_services(w, text);
+	if (!reason)
+		reason = check_guards(w, text);
 	if (!reason)
 		reason = check_backends(w, text);
 	for (unsigned i = 0; !reason && i < ABI_POOLS_MAX; i++)

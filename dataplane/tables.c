@@ -52,6 +52,12 @@ tables_served(const struct tables *t)
 	return t->in_force ? t->in_force->wanted : NULL;
 }
 
+const struct build_guard *
+tables_guards(const struct tables *t)
+{
+	return t->in_force ? t->in_force->guards : NULL;
+}
+
 /* Publication. */
 
 static bool

@@ -16,6 +16,7 @@
 #include "dataplane/staging.h"
 
 struct tables;
+struct build_guard; /* dataplane/build.h */
 
 /*
  * The XDP program's VIP map. It is changed right before the tables are: nobody announces a VIP yet that they don't serve
@@ -42,6 +43,9 @@ void tables_free(struct tables *tables);		       /* after the workers have ended
 /* What the workers load (acquire) once a burst; NULL before the first publication. */
 _Atomic(struct snapshot *) *tables_current(struct tables *tables);
 const struct wanted *tables_served(const struct tables *tables); /* NULL before the first */
+
+/* By the dataplane's service index: what the meters go by. Stays until the next publication; NULL before the first. */
+const struct build_guard *tables_guards(const struct tables *tables);
 
 /*
  * Builds and publishes; returns when all workers serve it and what it replaced is freed. Takes `wanted` over when it

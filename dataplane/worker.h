@@ -12,6 +12,7 @@
 #include "dataplane/snapshot.h"
 #include "dataplane/stage/encap.h"
 #include "dataplane/stage/fragment.h"
+#include "dataplane/stage/guard.h"
 #include "dataplane/stage/icmp.h"
 #include "dataplane/stage/tx.h"
 
@@ -30,6 +31,7 @@ struct worker_shared {
 	struct rte_rcu_qsbr *rcu;
 	_Atomic(struct snapshot *) *current;
 	struct flowtable *const *flows; /* of all workers */
+	struct guard_shared *guard;
 	unsigned n_workers;
 	bool is_adaptive;
 	unsigned reply_pps;
@@ -55,6 +57,7 @@ struct worker {
 	struct fragments *fragments;
 	struct steer steer;
 	struct encap_state encap;
+	struct guard guard;
 	struct icmp_state icmp;
 	struct tx tx;
 	struct burst burst;

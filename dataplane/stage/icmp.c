@@ -8,9 +8,9 @@
 #include <rte_ip.h>
 
 #include "base/cursor.h"
+#include "dataplane/answer.h"
 
 enum {
-	TTL = 64,
 	ECHO_REPLY = 0,
 	ECHO_REPLY6 = 129,
 	UNREACHABLE = 3,
@@ -23,11 +23,6 @@ enum {
 	ERROR_MAX = 576,   /* RFC 1812 4.3.2.3 */
 	ERROR6_MAX = 1280, /* RFC 4443 3: the minimum IPv6 MTU, */
 	MTU6_MIN = 1280,   /* below which no path goes (RFC 8200 5) */
-	TCP_LEN = 20,
-	TCP_FIN = 1,
-	TCP_SYN = 2,
-	TCP_RST = 4,
-	TCP_ACK = 16,
 };
 
 void
@@ -49,48 +44,6 @@ icmp_may_answer(struct icmp_state *s, uint64_t now)
 		return false;
 	s->spent = spent + s->cost;
 	return true;
-}
-
-/* RFC 1122 3.2.2, RFC 4443 2.4 e: no answer to what doesn't name a single host as its source. */
-static bool
-icmp_is_answerable(const struct packet *p)
-{
-	static const uint8_t unspecified[16];
-	const uint8_t *ip = packet_at(p, p->l3_at);
-
-	if ((p->flags & (PACKET_ICMP_ERROR | PACKET_FRAGMENT_LATER)) || (*packet_at(p, 6) & 1))
-		return false;
-	if (p->flags & PACKET_V6)
-		return ip[8] != 0xff && memcmp(ip + 8, unspecified, sizeof(unspecified)) != 0;
-	return ip[12] != 0 && ip[12] != 127 && ip[12] < 224;
-}
-
-static void
-icmp_swap(uint8_t *a, uint8_t *b, size_t len)
-{
-	uint8_t kept[16];
-
-	memcpy(kept, a, len);
-	memcpy(a, b, len);
-	memcpy(b, kept, len);
-}
-
-static void
-icmp_settle(struct packet *p, enum abi_verdict verdict)
-{
-	p->tx_port = p->rx_port;
-	p->verdict = (uint8_t)verdict;
-}
-
-/* The first `len` octets stay; they are in the first segment. */
-static void
-icmp_cut(struct rte_mbuf *mbuf, uint32_t len)
-{
-	rte_pktmbuf_free(mbuf->next);
-	mbuf->next = NULL;
-	mbuf->nb_segs = 1;
-	mbuf->data_len = (uint16_t)len;
-	mbuf->pkt_len = len;
 }
 
 /* The sum over an echo request, its pseudo-header too in IPv6; all segments. */
@@ -129,50 +82,26 @@ icmp_echo(struct icmp_state *s, struct packet *p, uint64_t now)
 {
 	uint8_t *frame = packet_at(p, 0), *ip = frame + p->l3_at;
 
-	if ((p->flags & PACKET_FRAGMENT) || !icmp_is_answerable(p)) {
+	if ((p->flags & PACKET_FRAGMENT) || !answer_is_due(p)) {
 		p->verdict = VERDICT_ICMP_OTHER;
 	} else if (!icmp_echo_sum_holds(p)) {
 		p->verdict = VERDICT_ICMP_CHECKSUM;
 	} else if (!icmp_may_answer(s, now)) {
 		p->verdict = VERDICT_REPLY_LIMITED;
 	} else {
-		icmp_swap(frame, frame + 6, 6);
 		icmp_type_set(frame + p->l4_at, p->flags & PACKET_V6 ? ECHO_REPLY6 : ECHO_REPLY);
 		if (p->flags & PACKET_V6) {
-			icmp_swap(ip + 8, ip + 24, 16);
-			ip[7] = TTL;
+			answer_swap(ip + 8, ip + 24, 16);
+			ip[7] = ANSWER_TTL;
 		} else {
 			struct rte_ipv4_hdr *v4 = (struct rte_ipv4_hdr *)(void *)ip;
 
-			icmp_swap(ip + 12, ip + 16, 4);
-			v4->time_to_live = TTL;
+			answer_swap(ip + 12, ip + 16, 4);
+			v4->time_to_live = ANSWER_TTL;
 			v4->hdr_checksum = 0;
 			v4->hdr_checksum = rte_ipv4_cksum(v4);
 		}
-		icmp_settle(p, VERDICT_ECHO_REPLIED);
-	}
-}
-
-/* The IP header of an answer to the packet whose source and destination are at `addresses`, apart from `ip`. */
-static void
-icmp_ip_write(uint8_t *ip, bool is_v6, const uint8_t *addresses, uint8_t protocol, uint16_t payload)
-{
-	if (is_v6) {
-		struct rte_ipv6_hdr v6 = {.vtc_flow = rte_cpu_to_be_32(6U << 28), .proto = protocol, .hop_limits = TTL};
-
-		v6.payload_len = rte_cpu_to_be_16(payload);
-		memcpy(&v6.src_addr, addresses + 16, 16);
-		memcpy(&v6.dst_addr, addresses, 16);
-		memcpy(ip, &v6, sizeof(v6));
-	} else {
-		struct rte_ipv4_hdr v4 = {.version_ihl = 0x45, .time_to_live = TTL, .next_proto_id = protocol};
-
-		v4.total_length = rte_cpu_to_be_16((uint16_t)(payload + sizeof(v4)));
-		v4.fragment_offset = rte_cpu_to_be_16(RTE_IPV4_HDR_DF_FLAG);
-		memcpy(&v4.src_addr, addresses + 4, 4);
-		memcpy(&v4.dst_addr, addresses, 4);
-		v4.hdr_checksum = rte_ipv4_cksum(&v4);
-		memcpy(ip, &v4, sizeof(v4));
+		answer_send(p, VERDICT_ECHO_REPLIED);
 	}
 }
 
@@ -180,33 +109,18 @@ icmp_ip_write(uint8_t *ip, bool is_v6, const uint8_t *addresses, uint8_t protoco
 static void
 icmp_reset_write(struct packet *p)
 {
-	bool is_v6 = p->flags & PACKET_V6;
-	uint16_t header_len = is_v6 ? sizeof(struct rte_ipv6_hdr) : sizeof(struct rte_ipv4_hdr);
-	uint8_t *ip = packet_at(p, p->l3_at), *tcp = packet_at(p, p->l4_at), addresses[32], reset[TCP_LEN] = {0};
-	uint32_t tcp_len = p->ip_len - (uint32_t)(p->l4_at - p->l3_at), data_at = (tcp[12] >> 4) * 4U, number;
-	uint16_t sum;
+	const uint8_t *tcp = packet_at(p, p->l4_at);
+	uint32_t tcp_len = p->ip_len - (uint32_t)(p->l4_at - p->l3_at), data_at = (tcp[12] >> 4) * 4U;
+	struct answer_segment reset = {.flags = TCP_RST | TCP_ACK};
 
-	memcpy(reset, tcp + 2, 2);
-	memcpy(reset + 2, tcp, 2);
-	reset[12] = TCP_LEN / 4 << 4;
 	if (tcp[13] & TCP_ACK) {
-		memcpy(reset + 4, tcp + 8, 4);
-		reset[13] = TCP_RST;
+		reset.flags = TCP_RST;
+		reset.sequence = answer_load(tcp + 8);
 	} else {
-		memcpy(&number, tcp + 4, 4);
-		number = rte_be_to_cpu_32(number) + (tcp_len > data_at ? tcp_len - data_at : 0);
-		number += ((tcp[13] & TCP_SYN) != 0) + (uint32_t)((tcp[13] & TCP_FIN) != 0);
-		number = rte_cpu_to_be_32(number);
-		memcpy(reset + 8, &number, 4);
-		reset[13] = TCP_RST | TCP_ACK;
+		reset.acknowledgement = answer_load(tcp + 4) + (tcp_len > data_at ? tcp_len - data_at : 0);
+		reset.acknowledgement += ((tcp[13] & TCP_SYN) != 0) + (uint32_t)((tcp[13] & TCP_FIN) != 0);
 	}
-	memcpy(addresses, ip + (is_v6 ? 8 : 12), is_v6 ? 32 : 8);
-	icmp_ip_write(ip, is_v6, addresses, IPPROTO_TCP, TCP_LEN);
-	tcp = ip + header_len;
-	memcpy(tcp, reset, TCP_LEN);
-	sum = is_v6 ? rte_ipv6_udptcp_cksum((void *)ip, tcp) : rte_ipv4_udptcp_cksum((void *)ip, tcp);
-	memcpy(tcp + 16, &sum, 2);
-	icmp_cut(p->mbuf, (uint32_t)p->l3_at + header_len + TCP_LEN);
+	answer_tcp_write(p, &reset);
 }
 
 /* Puts an error in front of as much of the packet as may be quoted. False: no headroom. */
@@ -223,13 +137,13 @@ icmp_error_write(struct packet *p, uint8_t type, uint8_t code, uint16_t mtu)
 
 	if (rte_pktmbuf_headroom(p->mbuf) < overhead)
 		return false;
-	icmp_cut(p->mbuf, p->l3_at + quoted);
+	answer_cut(p->mbuf, p->l3_at + quoted);
 	frame = (uint8_t *)rte_pktmbuf_prepend(p->mbuf, overhead);
 	memmove(frame, frame + overhead, p->l3_at);
 	p->frame = frame;
 	ip = frame + p->l3_at;
 	icmp = ip + overhead - ERROR_LEN;
-	icmp_ip_write(ip, is_v6, ip + overhead + (is_v6 ? 8 : 12), is_v6 ? IPPROTO_ICMPV6 : IPPROTO_ICMP,
+	answer_ip_write(ip, is_v6, ip + overhead + (is_v6 ? 8 : 12), is_v6 ? IPPROTO_ICMPV6 : IPPROTO_ICMP,
 		      (uint16_t)(ERROR_LEN + quoted));
 	/* The MTU ends the header in both, with 16 bits in IPv4 (RFC 1191 4) and with 32 in IPv6 (RFC 4443 3.2). */
 	memcpy(icmp, (uint8_t[ERROR_LEN]){type, code}, ERROR_LEN);
@@ -246,8 +160,7 @@ icmp_error(struct packet *p, uint8_t type, uint8_t code, uint16_t mtu, enum abi_
 		p->verdict = VERDICT_NO_HEADROOM;
 		return;
 	}
-	icmp_swap(packet_at(p, 0), packet_at(p, 6), 6);
-	icmp_settle(p, verdict);
+	answer_send(p, verdict);
 }
 
 /* An IPv4 packet that may be fragmented gets the answer too: the node doesn't fragment, and this is how its sender can
@@ -255,7 +168,7 @@ icmp_error(struct packet *p, uint8_t type, uint8_t code, uint16_t mtu, enum abi_
 static void
 icmp_too_big(struct icmp_state *s, struct packet *p, uint64_t now)
 {
-	if (!icmp_is_answerable(p) || !icmp_may_answer(s, now))
+	if (!answer_is_due(p) || !icmp_may_answer(s, now))
 		p->verdict = VERDICT_REPLY_LIMITED;
 	else if (p->flags & PACKET_V6)
 		icmp_error(p, TOO_BIG6, 0, p->mtu < MTU6_MIN ? MTU6_MIN : p->mtu, VERDICT_TOO_BIG);
@@ -267,7 +180,7 @@ icmp_too_big(struct icmp_state *s, struct packet *p, uint64_t now)
 static bool
 icmp_is_refusable(const struct packet *p)
 {
-	if (p->vip != 2 || p->service != SERVICE_NONE || !icmp_is_answerable(p))
+	if (p->vip != 2 || p->service != SERVICE_NONE || !answer_is_due(p))
 		return false;
 	return p->protocol != IPPROTO_TCP ||
 	       (!(p->flags & PACKET_FRAGMENT) && !(packet_at(p, p->l4_at)[13] & TCP_RST));
@@ -282,8 +195,7 @@ icmp_refuse(struct icmp_state *s, struct packet *p, uint64_t now)
 		p->verdict = VERDICT_REPLY_LIMITED;
 	} else if (p->protocol == IPPROTO_TCP) {
 		icmp_reset_write(p);
-		icmp_swap(packet_at(p, 0), packet_at(p, 6), 6);
-		icmp_settle(p, VERDICT_REFUSED_RST);
+		answer_send(p, VERDICT_REFUSED_RST);
 	} else if (p->flags & PACKET_V6) {
 		icmp_error(p, UNREACHABLE6, UNREACHABLE6_PORT, 0, VERDICT_REFUSED_UNREACHABLE);
 	} else {

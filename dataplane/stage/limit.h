@@ -61,7 +61,8 @@ enum {
 #define LIMIT_PER_S_MAX	   UINT64_C(1000000000000) /* 1 Tbit/s */
 #define LIMIT_BURST_MIN_NS UINT64_C(1000000)
 
-enum limit_kind { LIMIT_PACKETS, LIMIT_BITS, LIMIT_OPENINGS };
+/* LIMIT_UNKNOWN: packets of all sources that the service doesn't know, under one key. */
+enum limit_kind { LIMIT_PACKETS, LIMIT_BITS, LIMIT_OPENINGS, LIMIT_UNKNOWN };
 
 enum limit_result {
 	LIMIT_OK,

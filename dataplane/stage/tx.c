@@ -11,6 +11,8 @@ way_of(struct tx *tx, struct packet *p)
 	case VERDICT_REFUSED_RST:
 	case VERDICT_REFUSED_UNREACHABLE:
 	case VERDICT_TOO_BIG:
+	case VERDICT_CHALLENGED:
+	case VERDICT_CHECK_RESET:
 		return &tx->ports[p->tx_port];
 	case VERDICT_KERNEL_UNICAST:
 	case VERDICT_KERNEL_MULTICAST:

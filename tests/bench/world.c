@@ -201,9 +201,13 @@ flow_bits(unsigned flows)
 struct world *
 world_new(const struct world_spec *spec)
 {
-	struct world *world = calloc(1, sizeof(*world));
+	struct world *world = aligned_alloc(64, sizeof(*world));
 
-	if (!world || region_counters_new(&world->counters, 1) != 0)
+	if (!world)
+		die("no memory");
+	memset(world, 0, sizeof(*world));
+	if (region_counters_new(&world->counters, 1) != 0 ||
+	    guard_shared_init(&world->guard, LIMIT_BITS_DEFAULT, KNOWN_BITS_DEFAULT) != 0)
 		die("no memory");
 	world->spec = *spec;
 	world->code = worker_code(spec->code);
@@ -225,6 +229,7 @@ world_new(const struct world_spec *spec)
 		.rcu = world->rcu,
 		.current = tables_current(world->tables),
 		.flows = &world->flows,
+		.guard = &world->guard,
 		.n_workers = 1,
 		.start_tsc = rte_rdtsc(),
 		.start_ns = clock_now_ns(),
@@ -243,6 +248,7 @@ world_free(struct world *world)
 	tables_free(world->tables);
 	staging_free(world->staging);
 	flowtable_free(world->flows);
+	guard_shared_fini(&world->guard);
 	region_counters_free(&world->counters);
 	rte_free(world->rcu);
 	free(world);

@@ -29,6 +29,7 @@ struct world {
 	const struct worker_code *code;
 	struct worker *worker;
 	struct worker_shared shared;
+	struct guard_shared guard;
 	struct ports ports;
 	struct region_counters counters;
 	struct flowtable *flows;

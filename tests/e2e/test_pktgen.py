@@ -46,7 +46,7 @@ def test_a_list_that_is_wrong_is_told_with_its_line(tmp_path):
 
 def test_replays_a_capture_and_sees_what_no_service_takes_as_lost(tmp_path):
     capture = tmp_path / "x.pcap"
-    wrpcap(str(capture), [Ether() / IP(src="20.0.0.1", dst="1.2.3.4") / TCP(dport=443), Ether() / IPv6() / UDP(dport=53) / b"x",
+    wrpcap(str(capture), [Ether() / IP(src="20.0.0.1", dst="1.2.3.4") / TCP(dport=443), Ether() / IPv6(src="2001:db8::1") / UDP(dport=53) / b"x",
                           Ether() / IP(src="20.0.0.1", dst="1.2.3.4") / TCP(dport=81), Ether(type=0x88cc) / b"lldp"])
     row = pktgen(tmp_path, "--path", "memif", "--rate", "9000", "--pcap", str(capture))
     assert row["received"] > 1000

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Where no other source is named: US-CERT TA14-017A, "UDP-Based Amplification Attacks", with its later additions. */
+#include "controlplane/reflectors.h"
+
+const struct model_reflector reflectors_default[] = {
+	{"qotd", 17, "RFC 865: any datagram is answered by a text"},
+	{"chargen", 19, "RFC 864: any datagram is answered by up to 512 octets"},
+	{"dns", 53, "open resolvers: large answers to small queries"},
+	{"tftp", 69, "RFC 1350: a read request is answered by a block, again and again"},
+	{"portmap", 111, "RFC 1833: the list of RPC services"},
+	{"ntp", 123, "CVE-2013-5211: monlist, and other answers of modes 6 and 7"},
+	{"netbios-ns", 137, "name table of a host"},
+	{"netbios-dgm", 138, "browser answers"},
+	{"snmp", 161, "GetBulk with a public community"},
+	{"ldap", 389, "CLDAP: root DSE of directory servers"},
+	{"slp", 427, "CVE-2023-29552: answers that the attacker made long"},
+	{"isakmp", 500, "RFC 2408, RFC 7296: an answer and its repetitions, vendor IDs and all"},
+	{"rip", 520, "RIPv1: the routing table of home routers"},
+	{"asf-rmcp", 623, "IPMI: presence pong and cipher suites"},
+	{"openvpn", 1194, "the answer to a hard reset, repeated"},
+	{"mssql", 1434, "MC-SQLR: the list of instances"},
+	{"citrix-ica", 1604, "the list of published applications"},
+	{"l2tp", 1701, "SCCRP, repeated"},
+	{"radius", 1812, "answers to access requests"},
+	{"ssdp", 1900, "UPnP: a description for each service of a device"},
+	{"nfs", 2049, "answers of RPC over UDP"},
+	{"ard", 3283, "Apple Remote Desktop: host information"},
+	{"stun", 3478, "RFC 8489: binding answers"},
+	{"ws-discovery", 3702, "probe matches of cameras and printers"},
+	{"nat-pmp", 5351, "RFC 6886: answers to the outside"},
+	{"mdns", 5353, "RFC 6762: answers to unicast queries"},
+	{"sip", 5060, "RFC 3261: answers to requests, repeated"},
+	{"coap", 5683, "RFC 7252: the list of a device's resources"},
+	{"bittorrent", 6881, "DHT and uTP answers"},
+	{"mitel", 10074, "CVE-2022-26143: a test facility that never stops"},
+	{"ubnt", 10001, "Ubiquiti's discovery"},
+	{"memcached", 11211, "CVE-2018-1000115: what an attacker stored, up to a megabyte"},
+	{"quake", 27960, "getstatus of Quake 3 servers"},
+	{"source-engine", 27015, "A2S_INFO of game servers"},
+	{"plex", 32414, "GDM discovery"},
+	{"jenkins", 33848, "CVE-2020-2100: discovery"},
+	{"dvr-dhcpdiscover", 37810, "configuration of video recorders"},
+};
+
+const unsigned reflectors_n = ARRAY_LEN(reflectors_default);

@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The guard's part of the file: what holds for all (bogons, reflectors, defaults), and for one service. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "controlplane/reflectors.h"
+#include "controlplane/scalar.h"
+
+static void
+read_thresholds(struct reading *r, const struct yaml_tree *value, const struct schema_key *key, void *target)
+{
+	static const struct schema_key keys[] = {
+		{.name = "packets", .parse = scalar_rate, .offset = ABI_METER_PACKETS * sizeof(uint32_t), .size = 4,
+		 .max = UINT32_MAX},
+		{.name = "bits", .parse = scalar_kbits, .offset = ABI_METER_BITS * sizeof(uint32_t), .size = 4,
+		 .max = UINT32_MAX},
+		{.name = "openings", .parse = scalar_rate, .offset = ABI_METER_OPENINGS * sizeof(uint32_t), .size = 4,
+		 .max = UINT32_MAX},
+		{.name = "fragments", .parse = scalar_rate, .offset = ABI_METER_FRAGMENTS * sizeof(uint32_t), .size = 4,
+		 .max = UINT32_MAX},
+	};
+
+	schema_map(r, value, key->name, keys, ARRAY_LEN(keys), target);
+}
+
+#define RATES(type, member)                                                                                               \
+	{.name = "packets", .parse = scalar_rate, FIELD(type, member.packets), .max = UINT32_MAX},                       \
+	{.name = "bits", .parse = scalar_kbits, FIELD(type, member.kbits), .max = UINT32_MAX},                           \
+	{.name = "openings", .parse = scalar_rate, FIELD(type, member.openings), .max = UINT32_MAX}
+
+static void
+read_source(struct reading *r, const struct yaml_tree *value, const struct schema_key *key, void *target)
+{
+	static const struct schema_key keys[] = {RATES(model_guard, source)};
+
+	schema_map(r, value, key->name, keys, ARRAY_LEN(keys), target);
+}
+
+static void
+read_prefix(struct reading *r, const struct yaml_tree *value, const struct schema_key *key, void *target)
+{
+	static const struct schema_key keys[] = {
+		{.name = "ipv4", .parse = scalar_integer, FIELD(model_guard, prefix_v4_len), .min = 1, .max = 32},
+		{.name = "ipv6", .parse = scalar_integer, FIELD(model_guard, prefix_v6_len), .min = 1, .max = 128},
+		RATES(model_guard, prefix),
+	};
+
+	schema_map(r, value, key->name, keys, ARRAY_LEN(keys), target);
+}
+
+#define FILTER(key, member)                                                                                            \
+	{.name = key, .parse = scalar_word, FIELD(model_guard, member),                                                \
+	 .words = WORDS({"auto", MODEL_FILTER_AUTO}, {"off", MODEL_FILTER_OFF}, {"armed", MODEL_FILTER_ARMED},         \
+			{"always", MODEL_FILTER_ALWAYS})}
+
+void
+schema_guard(struct reading *r, const struct yaml_tree *value, const struct schema_key *key, void *target)
+{
+	static const struct schema_key keys[] = {
+		{.name = "mode", .parse = scalar_word, FIELD(model_guard, mode),
+		 .words = WORDS({"off", MODEL_GUARD_OFF}, {"auto", MODEL_GUARD_AUTO}, {"always", MODEL_GUARD_ALWAYS})},
+		{.name = "thresholds", .parse = read_thresholds, FIELD(model_guard, thresholds)},
+		{.name = "hold", .parse = scalar_seconds, FIELD(model_guard, hold_s), .min = 1, .max = 36000},
+		{.name = "release", .parse = scalar_percent, FIELD(model_guard, percent), .min = 1, .max = 100},
+		FILTER("reflectors", reflectors),
+		FILTER("not_client", not_client),
+		FILTER("dns", dns),
+		{.name = "check", .parse = scalar_word, FIELD(model_guard, check),
+		 .words = WORDS({"auto", MODEL_CHECK_SOURCE_AUTO}, {"none", MODEL_CHECK_SOURCE_NONE},
+				{"syn", MODEL_CHECK_SOURCE_SYN}, {"syn_cookie", MODEL_CHECK_SOURCE_SYN_COOKIE},
+				{"dns", MODEL_CHECK_SOURCE_DNS})},
+		{.name = "source", .parse = read_source},
+		{.name = "prefix", .parse = read_prefix},
+		{.name = "burst", .parse = scalar_ms, FIELD(model_guard, burst_ms), .min = 1, .max = 60000},
+		{.name = "unknown", .parse = scalar_rate, FIELD(model_guard, unknown), .max = UINT32_MAX},
+	};
+
+	schema_map(r, value, key->name, keys, ARRAY_LEN(keys), target);
+}
+
+static void
+read_bogons(struct reading *r, const struct yaml_tree *value, const struct schema_key *key, void *target)
+{
+	static const struct schema_key item_key = {.name = "a bogon", .parse = scalar_prefix,
+						   .size = sizeof(struct prefix)};
+	struct prefix *bogons = schema_list(r, value, key, sizeof(*bogons), &r->model->n_bogons);
+	unsigned i = 0;
+
+	(void)target;
+	r->model->bogons = bogons;
+	for (const struct yaml_tree *item = value->first; bogons && item; item = item->next, i++) {
+		unsigned before = r->errors->n;
+
+		scalar_prefix(r, item, &item_key, &bogons[i]);
+		for (unsigned k = 0; r->errors->n == before && k < i; k++) {
+			if (bogons[k].len == bogons[i].len && addr_equal(&bogons[k].addr, &bogons[i].addr))
+				reading_fail(r, item, "bogon %.64s is there twice", item->text);
+		}
+	}
+}
+
+static void
+read_reflectors(struct reading *r, const struct yaml_tree *value, const struct schema_key *key, void *target)
+{
+	static const struct schema_key keys[] = {
+		{.name = "name", .parse = scalar_name, FIELD(model_reflector, name), .required = true},
+		{.name = "port", .parse = scalar_integer, FIELD(model_reflector, port), .required = true, .min = 1,
+		 .max = UINT16_MAX},
+		{.name = "reason", .parse = scalar_string, FIELD(model_reflector, reason)},
+	};
+	struct model_reflector *list;
+	unsigned i = 0, n = 0;
+
+	(void)target;
+	list = schema_list(r, value, key, sizeof(*list), &n);
+	free(r->model->reflectors);
+	r->model->reflectors = list;
+	r->model->n_reflectors = n;
+	for (const struct yaml_tree *item = value->first; list && item; item = item->next)
+		schema_map(r, item, "a reflector", keys, ARRAY_LEN(keys), &list[i++]);
+}
+
+/* What a service is guarded by when nothing is said. */
+static const struct model_guard guard_default = {
+	.mode = MODEL_GUARD_AUTO,
+	.thresholds = {[ABI_METER_PACKETS] = 200000,
+		       [ABI_METER_BITS] = 2000000,
+		       [ABI_METER_OPENINGS] = 20000,
+		       [ABI_METER_FRAGMENTS] = 10000},
+	.hold_s = 60,
+	.percent = 50,
+	.prefix_v4_len = 24,
+	.prefix_v6_len = 56,
+	.burst_ms = 1000,
+	.source = {.packets = 10000, .openings = 1000},
+	.prefix = {.packets = 50000, .openings = 5000},
+	.unknown = 2000,
+};
+
+void
+schema_guard_section(struct reading *r, const struct yaml_tree *root)
+{
+	static const struct schema_key keys[] = {
+		{.name = "bogons", .parse = read_bogons, .max = ABI_BOGONS_MAX},
+		{.name = "reflectors", .parse = read_reflectors, .max = ABI_REFLECTORS_MAX},
+		{.name = "defaults", .parse = schema_guard, FIELD(model, guard)},
+	};
+	const struct yaml_tree *section = yaml_tree_get(root, "guard");
+
+	r->model->guard = guard_default;
+	r->model->reflectors = calloc(reflectors_n, sizeof(*r->model->reflectors));
+	if (!r->model->reflectors) {
+		r->no_memory = true;
+		return;
+	}
+	r->model->n_reflectors = reflectors_n;
+	memcpy(r->model->reflectors, reflectors_default, reflectors_n * sizeof(*reflectors_default));
+	if (section)
+		schema_map(r, section, "guard", keys, ARRAY_LEN(keys), r->model);
+}

@@ -1,0 +1,307 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Guard: what is let through to a service while it is under attack. Sanity is behind a packet when it comes here (parse,
+ * classify); the meters that arm a service are the main lcore's (dataplane/meter.h), read off the counters that tx keeps
+ * anyway. So a service in peace costs nothing here but one look a burst, and now and then the note that a source was
+ * there.
+ *
+ * A packet of an armed service meets, in this order: the protocol filters, the limits of its address and of its prefix, the
+ * source check. A source that is known (stage/known.h) passes the check; one that isn't is asked for a proof where
+ * its packet can be asked, and shares the service's small allowance for unknown sources where it can't.
+ *
+ * Several passes over the burst, with every line of a table fetched one pass before it is needed.
+ */
+#ifndef DATAPLANE_STAGE_GUARD_H
+#define DATAPLANE_STAGE_GUARD_H
+
+#include <netinet/in.h>
+
+#include "abi/records.h"
+#include "dataplane/stage/challenge.h"
+#include "dataplane/stage/known.h"
+#include "dataplane/stage/limit.h"
+
+enum {
+	GUARD_SETTLE_S = 2, /* a source counts as seen before an attack when it was first seen so long before it */
+	GUARD_LIMITS = 6,
+	GUARD_LEARN_BURSTS = 8, /* in peace, one source of so many bursts is noted */
+};
+
+/* Of a service, by what it was configured. */
+struct guard_service {
+	uint8_t filters;	/* enum abi_guard_filter: while armed */
+	uint8_t filters_always; /* in peace too */
+	uint8_t check;		/* enum abi_guard_check */
+	uint8_t limits;		/* bit i: rates[i] holds; 3 of the address (enum limit_kind), 3 of the prefix */
+	uint8_t prefix_v4_len;
+	uint8_t prefix_v6_len;
+	bool has_unknown;
+	struct limit_rate unknown; /* all unknown sources together */
+	struct limit_rate rates[GUARD_LIMITS];
+};
+
+/* Immutable once published. */
+struct guard_table {
+	struct guard_service *services; /* [ABI_SERVICES_MAX] */
+	bool has_always;		/* some service has filters_always */
+	uint64_t reflectors[1024];	/* bit of each UDP source port, host order */
+};
+
+/* NULL: no memory. guards: [ABI_SERVICES_MAX] by the dataplane's index, type 0: none. */
+struct guard_table *guard_table_new(const struct abi_guard *guards, const uint64_t reflectors[static 1024]);
+void guard_table_free(struct guard_table *table); /* NULL is fine */
+
+enum guard_mode {
+	GUARD_PEACE = 0,
+	GUARD_CHECKING, /* another service needs sources to prove themselves here: SYNs are checked, nothing else */
+	GUARD_ARMED,
+};
+
+/* What the main lcore says and workers read, a word that says all: mode, and since when in seconds of the burst clock. */
+struct guard_shared {
+	struct limit_table *limits;
+	struct known_table *known;
+	struct challenge_keys keys;
+	uint64_t seed;
+	uint32_t limits_swept; /* main lcore's: how far the sweeps have come, and when the keys turned */
+	uint32_t known_swept;
+	uint32_t turned_s;
+	_Alignas(64) _Atomic uint32_t n_armed; /* services that are not in peace */
+	_Atomic uint32_t states[ABI_SERVICES_MAX]; /* since << 2 | mode */
+};
+
+/* 0, -ENOMEM or -EIO (no random numbers). fini: zeroed is fine. */
+MUST_CHECK int guard_shared_init(struct guard_shared *shared, unsigned limit_bits, unsigned known_bits);
+void guard_shared_fini(struct guard_shared *shared);
+
+/* Main lcore, once a second: sweeps a part of the tables, all of them in time, and turns the keys. now_ns: the limits'
+ * clock (guard_ns). -EIO: no random numbers; the keys stay. */
+MUST_CHECK int guard_upkeep(struct guard_shared *shared, uint64_t now_ns, uint32_t now_s);
+
+/* One worker's. */
+struct guard {
+	struct guard_shared *shared;
+	uint64_t ns_per_tsc; /* 32 bits behind the point */
+	uint64_t seen_key;   /* of a source to be noted in the next burst; 0: none */
+	unsigned bursts;     /* in peace, since a source was noted */
+};
+
+void guard_init(struct guard *g, struct guard_shared *shared, uint64_t tsc_hz);
+
+/* The limits' clock. */
+static inline uint64_t
+guard_ns(const struct guard *g, uint64_t tsc)
+{
+	return (uint64_t)((unsigned __int128)tsc * g->ns_per_tsc >> 32);
+}
+
+static inline uint32_t
+guard_state(enum guard_mode mode, uint32_t since_s)
+{
+	return since_s << 2 | (uint32_t)mode;
+}
+
+/* A packet on its way through the passes. */
+struct guard_item {
+	uint16_t at;
+	uint16_t age_s; /* of the service's state: since when it is armed */
+	uint8_t limits;
+	uint8_t mode;
+	uint64_t known_key;
+	uint64_t keys[GUARD_LIMITS];
+};
+
+static inline uint8_t
+guard_tcp_flags(const struct packet *p)
+{
+	return packet_at(p, p->l4_at)[13];
+}
+
+/* Of a UDP service's packet. An answer from the port that it goes to is one of the service's own protocol, where clients
+ * use that port too (NTP, IKE): the other filters and limits are for it. */
+static inline bool
+guard_is_reflected(const struct guard_table *t, const struct packet *p)
+{
+	return t->reflectors[p->src_port / 64] >> (p->src_port % 64) & 1 && p->src_port != p->dst_port;
+}
+
+static inline enum abi_verdict
+guard_filter(const struct guard_table *t, unsigned filters, const struct packet *p)
+{
+	if (p->flags & (PACKET_FRAGMENT_LATER | PACKET_ICMP_ERROR))
+		return VERDICT_OPEN;
+	if (p->protocol == IPPROTO_UDP) {
+		if ((filters & ABI_GUARD_REFLECTORS) && guard_is_reflected(t, p))
+			return VERDICT_REFLECTOR;
+		if ((filters & ABI_GUARD_DNS) && (p->flags & PACKET_FRAGMENT ||
+						  !challenge_dns_question(packet_at(p, p->l4_at) + 8, challenge_udp_len(p))))
+			return VERDICT_DNS_MALFORMED;
+	} else if (p->protocol == IPPROTO_TCP) {
+		/* A client opens with a SYN; SYN and ACK is an answer to a SYN that nobody here has sent. */
+		if ((filters & ABI_GUARD_NOT_CLIENT) && (guard_tcp_flags(p) & 0x12) == 0x12)
+			return VERDICT_NOT_CLIENT;
+	}
+	return VERDICT_OPEN;
+}
+
+static inline uint64_t
+guard_key(const struct guard_shared *s, const struct guard_service *service, const struct packet *p, unsigned limit)
+{
+	bool is_v6 = p->flags & PACKET_V6, is_prefix = limit >= GUARD_LIMITS / 2;
+	const uint8_t *src = packet_at(p, p->src_at);
+	uint32_t scope = limit_scope(p->service, (enum limit_kind)(limit % (GUARD_LIMITS / 2)));
+
+	if (is_v6)
+		return limit_key_v6(s->seed, scope, src, is_prefix ? service->prefix_v6_len : 128);
+	return limit_key_v4(s->seed, scope, src, is_prefix ? service->prefix_v4_len : 32);
+}
+
+/* Which of the service's limits ask for this packet. */
+static inline uint8_t
+guard_limits_of(const struct guard_service *service, const struct packet *p)
+{
+	enum { OPENINGS = 1 << LIMIT_OPENINGS | 1 << (LIMIT_OPENINGS + GUARD_LIMITS / 2) };
+
+	return p->flags & PACKET_OPENS ? service->limits : (uint8_t)(service->limits & ~OPENINGS);
+}
+
+/* Filters; what is left goes on with its tables' lines on their way. The number of those. */
+static inline unsigned
+guard_filter_pass(const struct guard *g, const struct guard_table *t, struct burst *b, struct guard_item *items)
+{
+	const struct guard_shared *s = g->shared;
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < b->n; i++) {
+		struct packet *p = &b->packets[i];
+		struct guard_item *item = &items[n];
+		const struct guard_service *service;
+		enum abi_verdict verdict;
+		uint32_t state;
+		bool is_armed;
+
+		if (!packet_is_served(p))
+			continue;
+		service = &t->services[p->service];
+		state = atomic_load_explicit(&s->states[p->service], memory_order_relaxed);
+		is_armed = (state & 3) == GUARD_ARMED;
+		verdict = guard_filter(t, is_armed ? service->filters : service->filters_always, p);
+		if (verdict != VERDICT_OPEN) {
+			packet_settle(p, verdict);
+			continue;
+		}
+		if ((state & 3) == GUARD_PEACE || p->flags & PACKET_ICMP_ERROR)
+			continue;
+		*item = (struct guard_item){.at = (uint16_t)i,
+					    .mode = state & 3,
+					    .age_s = (uint16_t)(b->now_s - (state >> 2)),
+					    .limits = is_armed ? guard_limits_of(service, p) : 0};
+		item->known_key = known_key(s->seed, packet_at(p, p->src_at), p->flags & PACKET_V6);
+		known_prefetch(s->known, item->known_key);
+		for (unsigned left = item->limits; left; left &= left - 1) {
+			unsigned limit = (unsigned)__builtin_ctz(left);
+
+			item->keys[limit] = guard_key(s, service, p, limit);
+			limit_prefetch(s->limits, item->keys[limit]);
+		}
+		n++;
+	}
+	return n;
+}
+
+static inline uint32_t
+guard_cost(const struct packet *p, unsigned limit)
+{
+	return limit % (GUARD_LIMITS / 2) == LIMIT_BITS ? p->ip_len * UINT32_C(8) : 1;
+}
+
+/* Addresses before prefixes: what one address is refused, its neighbours aren't charged. */
+static inline void
+guard_limit_pass(const struct guard *g, const struct guard_table *t, struct burst *b, const struct guard_item *items,
+		 unsigned n, uint64_t now_ns)
+{
+	for (unsigned i = 0; i < n; i++) {
+		struct packet *p = &b->packets[items[i].at];
+		const struct guard_service *service = &t->services[p->service];
+
+		for (unsigned left = items[i].limits; left; left &= left - 1) {
+			unsigned limit = (unsigned)__builtin_ctz(left);
+
+			if (limit_take(g->shared->limits, items[i].keys[limit], &service->rates[limit],
+				       guard_cost(p, limit), now_ns) != LIMIT_OVER)
+				continue;
+			packet_settle(p, limit < GUARD_LIMITS / 2 ? VERDICT_SOURCE_LIMIT : VERDICT_PREFIX_LIMIT);
+			break;
+		}
+	}
+}
+
+/* The source of a packet isn't known: asks it for a proof, takes one, or charges the allowance. */
+void guard_unknown(struct guard *g, const struct guard_service *service, const struct guard_item *item,
+		   struct packet *p, uint32_t now_s, uint64_t now_ns);
+
+static inline void
+guard_check_pass(struct guard *g, const struct guard_table *t, struct burst *b, const struct guard_item *items,
+		 unsigned n, uint64_t now_ns)
+{
+	for (unsigned i = 0; i < n; i++) {
+		struct packet *p = &b->packets[items[i].at];
+		const struct guard_service *service = &t->services[p->service & ~SERVICE_SETTLED];
+		struct known known;
+
+		if (!packet_is_served(p) || (!service->check && !service->has_unknown))
+			continue;
+		known = known_lookup(g->shared->known, items[i].known_key, b->now_s);
+		/* Sources that an attack spoofed between its begin and its discovery are no witnesses. */
+		if (known.is_passed || (known.is_seen && known.age_s >= items[i].age_s + GUARD_SETTLE_S))
+			continue;
+		guard_unknown(g, service, &items[i], p, b->now_s, now_ns);
+	}
+}
+
+static __rte_noinline void
+guard_passes(struct guard *g, const struct guard_table *t, struct burst *b)
+{
+	struct guard_item items[BURST_MAX];
+	uint64_t now_ns = guard_ns(g, b->now_tsc);
+	unsigned n = guard_filter_pass(g, t, b, items);
+
+	guard_limit_pass(g, t, b, items, n, now_ns);
+	guard_check_pass(g, t, b, items, n, now_ns);
+}
+
+/* In peace: one source of several bursts is noted, a burst later, when its line has come. Who is there is seen
+ * soon, and it costs next to nothing. */
+static inline void
+guard_learn(struct guard *g, const struct burst *b)
+{
+	const struct packet *p = &b->packets[b->n - 1];
+
+	if (likely(++g->bursts < GUARD_LEARN_BURSTS))
+		return;
+	if (g->seen_key) {
+		known_see(g->shared->known, g->seen_key, b->now_s);
+		g->seen_key = 0;
+		g->bursts = 0;
+		return;
+	}
+	if (!packet_is_served(p) || p->flags & (PACKET_OPENS | PACKET_FRAGMENT | PACKET_ICMP_ERROR))
+		return;
+	g->seen_key = known_key(g->shared->seed, packet_at(p, p->src_at), p->flags & PACKET_V6);
+	known_prefetch(g->shared->known, g->seen_key);
+}
+
+/* After steer_hash; b->n > 0. */
+static inline void
+guard_burst(struct guard *g, const struct guard_table *t, struct burst *b)
+{
+	/* Relaxed: who sees a service armed a burst later than another lets a burst through. */
+	if (likely(atomic_load_explicit(&g->shared->n_armed, memory_order_relaxed) == 0)) {
+		guard_learn(g, b);
+		if (likely(!t->has_always))
+			return;
+	}
+	guard_passes(g, t, b);
+}
+
+#endif
