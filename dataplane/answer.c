@@ -47,6 +47,32 @@ answer_send(struct packet *p, enum abi_verdict verdict)
 	packet_settle(p, verdict);
 }
 
+/* RFC 1071: the order of octets doesn't matter to the sum of 16-bit words, nor whether they are added two at a time. */
+static uint64_t
+sum_words(const void *words, unsigned n_u32)
+{
+	const uint8_t *at = words;
+	uint64_t sum = 0;
+
+	for (unsigned i = 0; i < n_u32; i++) {
+		uint32_t word;
+
+		memcpy(&word, at + i * sizeof(word), sizeof(word));
+		sum += word;
+	}
+	return sum;
+}
+
+static uint16_t
+sum_fold(uint64_t sum)
+{
+	sum = (sum & 0xffffffff) + (sum >> 32);
+	sum = (sum & 0xffff) + (sum >> 16 & 0xffff) + (sum >> 32);
+	sum = (sum & 0xffff) + (sum >> 16);
+	sum = (sum & 0xffff) + (sum >> 16);
+	return (uint16_t)~sum;
+}
+
 void
 answer_ip_write(uint8_t *ip, bool is_v6, const uint8_t *addresses, uint8_t protocol, uint16_t payload)
 {
@@ -65,7 +91,7 @@ answer_ip_write(uint8_t *ip, bool is_v6, const uint8_t *addresses, uint8_t proto
 		v4.fragment_offset = rte_cpu_to_be_16(RTE_IPV4_HDR_DF_FLAG);
 		memcpy(&v4.src_addr, addresses + 4, 4);
 		memcpy(&v4.dst_addr, addresses, 4);
-		v4.hdr_checksum = rte_ipv4_cksum(&v4);
+		v4.hdr_checksum = sum_fold(sum_words(&v4, sizeof(v4) / 4));
 		memcpy(ip, &v4, sizeof(v4));
 	}
 }
@@ -87,8 +113,9 @@ answer_tcp_write(struct packet *p, const struct answer_segment *segment)
 	memcpy(addresses, ip + (is_v6 ? 8 : 12), is_v6 ? 32 : 8);
 	answer_ip_write(ip, is_v6, addresses, IPPROTO_TCP, ANSWER_TCP_LEN);
 	l4 = ip + header_len;
+	/* The pseudo-header's addresses, protocol and length. A sum of 0 is TCP's to send as it is. */
+	tcp.cksum = sum_fold(sum_words(&tcp, sizeof(tcp) / 4) + sum_words(addresses, is_v6 ? 8 : 2) +
+			     rte_cpu_to_be_16(IPPROTO_TCP) + rte_cpu_to_be_16(ANSWER_TCP_LEN));
 	memcpy(l4, &tcp, sizeof(tcp));
-	tcp.cksum = is_v6 ? rte_ipv6_udptcp_cksum((void *)ip, l4) : rte_ipv4_udptcp_cksum((void *)ip, l4);
-	memcpy(l4 + 16, &tcp.cksum, 2);
 	answer_cut(p->mbuf, (uint32_t)p->l3_at + header_len + ANSWER_TCP_LEN);
 }

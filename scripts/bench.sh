@@ -14,16 +14,18 @@ usage() {
 	usage: scripts/bench.sh allocate [--json FILE]
 	       scripts/bench.sh pipeline [--json FILE] [--only KEY=VALUE,...] [--code NAME] [--cpu N]
 	       scripts/bench.sh publish [--json FILE]
+	       scripts/bench.sh guard [--json FILE] [--only case=NAME] [--cpu N]
 	       scripts/bench.sh pktgen [--json FILE] [pktgen's options: see pktgen --help]
 	  allocate  evenness, needless moves and compile times of slot tables, stable and Maglev
 	  pipeline  ns a packet on one core, from mbufs in memory to mbufs ready to send; KEY is a column of the table
 	  publish   what a new generation takes, and what the bursts of a worker that forwards meanwhile notice of it
+	  guard     ns a packet with the guard, in peace and armed, and by the same packet path built without it
 	  pktgen    throughput, loss and latency of the dataplane and its control plane as they are shipped, under the load of a
             generator, over memif and over veth with AF_XDP (in namespaces of its own; needs root and two CPUs)
   --json FILE   the same as an array of objects
 	  --only ...    pipeline: only rows with these values
 	  --code NAME   pipeline: base or x86-64-v3 (the best that the CPU can run)
-	  --cpu N       pipeline: the CPU to run on (the last one)
+	  --cpu N       pipeline, guard: the CPU to run on (the last one)
 	  --version, --help
 	END
 }
@@ -61,7 +63,7 @@ has_hugepages() {
 }
 
 case ${1:-} in
-allocate | pipeline | publish | pktgen)
+allocate | pipeline | publish | guard | pktgen)
 	bench=$1
 	shift
 	;;
@@ -78,9 +80,9 @@ while [ $# -gt 0 ] && [ "$bench" != pktgen ]; do
 	[ $# -gt 1 ] || wrong "$1: unknown option, or its value is missing"
 	case $bench:$1 in
 	*:--json) json=$2 ;;
-	pipeline:--only) only=$2 ;;
+	pipeline:--only | guard:--only) only=$2 ;;
 	pipeline:--code) code=$2 ;;
-	pipeline:--cpu) cpu=$2 ;;
+	pipeline:--cpu | guard:--cpu) cpu=$2 ;;
 	*) wrong "$1: unknown option" ;;
 	esac
 	shift 2
@@ -102,8 +104,8 @@ if [ "$bench" != allocate ]; then
 fi
 if [ "$bench" = pktgen ]; then
 	"$root/tests/bench/pktgen.py" --build "$build" "$@"
-elif [ "$bench" = pipeline ]; then
-	taskset -c "$cpu" "$build/tests/bench/bench-pipeline" "$@" ${only:+--only "$only"} ${code:+--code "$code"}
+elif [ "$bench" = pipeline ] || [ "$bench" = guard ]; then
+	taskset -c "$cpu" "$build/tests/bench/bench-$bench" "$@" ${only:+--only "$only"} ${code:+--code "$code"}
 else
 	"$build/tests/bench/bench-$bench" "$@"
 fi

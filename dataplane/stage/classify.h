@@ -257,7 +257,7 @@ classify_plain(const struct classify_table *table, struct packet *p, bool is_v6)
 	const uint8_t *dst = packet_at(p, p->dst_at), *src = packet_at(p, p->src_at);
 	uint64_t rest = classify_exact_rest(p->protocol, p->dst_port);
 
-	if (unlikely(classify_source_is_near(table, src, is_v6)) &&
+	if (PACKET_GUARD && unlikely(classify_source_is_near(table, src, is_v6)) &&
 	    classify_source_fault(table, src, is_v6) != VERDICT_OPEN)
 		return false;
 	p->vip = 1;

@@ -118,67 +118,68 @@ guard_table_free(struct guard_table *table)
 	free(table);
 }
 
-/* True: settled. A fragment can't be answered, and it brings no proof. */
-static bool
-tcp_check(struct guard *g, const struct guard_service *service, const struct guard_item *item, struct packet *p,
-	  uint32_t now_s)
+/* Of a TCP segment. In the mode that only checks, what isn't a SYN or a proof goes its way. */
+static enum guard_unknown
+tcp_unknown(struct guard *g, const struct guard_service *service, const struct guard_item *item, struct packet *p,
+	    uint32_t now_s)
 {
 	struct guard_shared *s = g->shared;
 	const uint8_t *tcp = packet_at(p, p->l4_at);
 	bool is_cookie = service->check == ABI_GUARD_CHECK_SYN_COOKIE;
 
-	if (p->flags & PACKET_OPENS) {
-		if (!answer_is_due(p))
-			return false;
-		if (is_cookie)
-			challenge_syn_cookie(&s->keys, p);
-		else
-			challenge_syn(&s->keys, p);
-		return true;
-	}
-	if (!is_cookie && (tcp[13] & TCP_RST)) {
-		if (challenge_is_met(&s->keys, p, answer_load(tcp + 4))) {
-			known_pass(s->known, item->known_key, now_s);
-			packet_settle(p, VERDICT_CHECK_PASSED);
-			return true;
-		}
-		if (item->mode == GUARD_ARMED && (service->filters & ABI_GUARD_NOT_CLIENT)) {
-			packet_settle(p, VERDICT_NOT_CLIENT);
-			return true;
-		}
+	if (p->flags & PACKET_OPENS)
+		return answer_is_due(p) ? GUARD_UNKNOWN_ASK : GUARD_UNKNOWN_NOBODY;
+	if (!is_cookie && (tcp[13] & TCP_RST) && challenge_is_met(&s->keys, p, answer_load(tcp + 4))) {
+		known_pass(s->known, item->known_key, now_s);
+		packet_settle(p, VERDICT_CHECK_PASSED);
+		return GUARD_UNKNOWN_SETTLED;
 	}
 	if (is_cookie && (tcp[13] & (TCP_ACK | TCP_RST)) == TCP_ACK &&
 	    challenge_is_met(&s->keys, p, answer_load(tcp + 8) - 1)) {
 		known_pass(s->known, item->known_key, now_s);
 		challenge_reset(p);
-		return true;
+		return GUARD_UNKNOWN_SETTLED;
 	}
-	return false;
+	if ((tcp[13] & TCP_RST) && item->mode == GUARD_ARMED && (service->filters & ABI_GUARD_NOT_CLIENT)) {
+		packet_settle(p, VERDICT_NOT_CLIENT);
+		return GUARD_UNKNOWN_SETTLED;
+	}
+	return GUARD_UNKNOWN_NOBODY;
+}
+
+/* A fragment can't be answered, and brings no proof. */
+enum guard_unknown
+guard_unknown(struct guard *g, const struct guard_service *service, const struct guard_item *item, struct packet *p,
+	      uint32_t now_s)
+{
+	if (p->flags & PACKET_FRAGMENT)
+		return GUARD_UNKNOWN_NOBODY;
+	switch (service->check) {
+	case ABI_GUARD_CHECK_SYN:
+	case ABI_GUARD_CHECK_SYN_COOKIE:
+		return p->protocol == IPPROTO_TCP ? tcp_unknown(g, service, item, p, now_s) : GUARD_UNKNOWN_NOBODY;
+	case ABI_GUARD_CHECK_DNS:
+		return p->protocol == IPPROTO_UDP && item->mode == GUARD_ARMED && answer_is_due(p) &&
+				       challenge_dns_question(packet_at(p, p->l4_at) + 8, challenge_udp_len(p))
+			       ? GUARD_UNKNOWN_ASK
+			       : GUARD_UNKNOWN_NOBODY;
+	default:
+		return GUARD_UNKNOWN_NOBODY;
+	}
 }
 
 void
-guard_unknown(struct guard *g, const struct guard_service *service, const struct guard_item *item, struct packet *p,
-	      uint32_t now_s, uint64_t now_ns)
+guard_ask(struct guard *g, const struct guard_service *service, struct packet *p)
 {
-	struct guard_shared *s = g->shared;
-	uint64_t key;
-
-	if (!(p->flags & PACKET_FRAGMENT)) {
-		bool is_tcp = p->protocol == IPPROTO_TCP;
-
-		if (is_tcp && service->check && service->check != ABI_GUARD_CHECK_DNS &&
-		    tcp_check(g, service, item, p, now_s))
-			return;
-		if (p->protocol == IPPROTO_UDP && service->check == ABI_GUARD_CHECK_DNS && item->mode == GUARD_ARMED &&
-		    answer_is_due(p) &&
-		    challenge_dns_question(packet_at(p, p->l4_at) + 8, challenge_udp_len(p))) {
-			challenge_dns(p);
-			return;
-		}
+	switch (service->check) {
+	case ABI_GUARD_CHECK_SYN:
+		challenge_syn(&g->shared->keys, p);
+		break;
+	case ABI_GUARD_CHECK_SYN_COOKIE:
+		challenge_syn_cookie(&g->shared->keys, p);
+		break;
+	default:
+		challenge_dns(p);
+		break;
 	}
-	if (item->mode != GUARD_ARMED || !service->has_unknown)
-		return;
-	key = limit_key_v4(s->seed, limit_scope(p->service, LIMIT_UNKNOWN), (const uint8_t[4]){0}, 0);
-	if (limit_take(s->limits, key, &service->unknown, 1, now_ns) == LIMIT_OVER)
-		packet_settle(p, VERDICT_SOURCE_UNKNOWN);
 }

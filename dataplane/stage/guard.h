@@ -5,9 +5,10 @@
  * anyway. So a service in peace costs nothing here but one look a burst, and now and then the note that a source was
  * there.
  *
- * A packet of an armed service meets, in this order: the protocol filters, the limits of its address and of its prefix, the
- * source check. A source that is known (stage/known.h) passes the check; one that isn't is asked for a proof where
- * its packet can be asked, and shares the service's small allowance for unknown sources where it can't.
+ * A packet of an armed service meets the protocol filters, the limits of its address and of its prefix, and the source
+ * check. A source that is known (stage/known.h) passes the check; one that isn't is asked for a proof where its packet
+ * can be asked, and shares the service's small allowance for unknown sources where it can't. What that allowance has no
+ * room for goes before the limits are charged: a flood from random sources then costs one line of one table.
  *
  * Several passes over the burst, with every line of a table fetched one pass before it is needed.
  */
@@ -105,10 +106,19 @@ guard_state(enum guard_mode mode, uint32_t since_s)
 struct guard_item {
 	uint16_t at;
 	uint16_t age_s; /* of the service's state: since when it is armed */
-	uint8_t limits;
-	uint8_t mode;
+	uint8_t mode;	/* enum guard_mode */
+	uint8_t limits; /* bits of keys that hold */
+	bool is_asked;	/* for a proof, when no limit is in the way */
 	uint64_t known_key;
 	uint64_t keys[GUARD_LIMITS];
+};
+
+/* All unknown sources' allowance of the service that was last asked for, in this burst: time doesn't pass within it, so once
+ * it is used up it stays so. */
+struct guard_allowance {
+	uint16_t service; /* SERVICE_NONE: none was asked for */
+	bool is_over;
+	uint64_t now_ns;
 };
 
 static inline uint8_t
@@ -156,16 +166,19 @@ guard_key(const struct guard_shared *s, const struct guard_service *service, con
 	return limit_key_v4(s->seed, scope, src, is_prefix ? service->prefix_v4_len : 32);
 }
 
-/* Which of the service's limits ask for this packet. */
+/* Which of the service's limits ask for this packet. One that is only answered reaches no backend: of an opening the
+ * openings are enough to keep the node from answering one victim without end. */
 static inline uint8_t
-guard_limits_of(const struct guard_service *service, const struct packet *p)
+guard_limits_of(const struct guard_service *service, const struct packet *p, bool is_asked)
 {
 	enum { OPENINGS = 1 << LIMIT_OPENINGS | 1 << (LIMIT_OPENINGS + GUARD_LIMITS / 2) };
 
+	if (is_asked && p->flags & PACKET_OPENS && service->limits & OPENINGS)
+		return service->limits & OPENINGS;
 	return p->flags & PACKET_OPENS ? service->limits : (uint8_t)(service->limits & ~OPENINGS);
 }
 
-/* Filters; what is left goes on with its tables' lines on their way. The number of those. */
+/* Filters. Of what is left and is armed, the lines that tell of its source are on their way. The number of those. */
 static inline unsigned
 guard_filter_pass(const struct guard *g, const struct guard_table *t, struct burst *b, struct guard_item *items)
 {
@@ -178,35 +191,111 @@ guard_filter_pass(const struct guard *g, const struct guard_table *t, struct bur
 		const struct guard_service *service;
 		enum abi_verdict verdict;
 		uint32_t state;
-		bool is_armed;
 
 		if (!packet_is_served(p))
 			continue;
 		service = &t->services[p->service];
 		state = atomic_load_explicit(&s->states[p->service], memory_order_relaxed);
-		is_armed = (state & 3) == GUARD_ARMED;
-		verdict = guard_filter(t, is_armed ? service->filters : service->filters_always, p);
+		verdict = guard_filter(t, (state & 3) == GUARD_ARMED ? service->filters : service->filters_always, p);
 		if (verdict != VERDICT_OPEN) {
 			packet_settle(p, verdict);
 			continue;
 		}
 		if ((state & 3) == GUARD_PEACE || p->flags & PACKET_ICMP_ERROR)
 			continue;
-		*item = (struct guard_item){.at = (uint16_t)i,
-					    .mode = state & 3,
-					    .age_s = (uint16_t)(b->now_s - (state >> 2)),
-					    .limits = is_armed ? guard_limits_of(service, p) : 0};
-		item->known_key = known_key(s->seed, packet_at(p, p->src_at), p->flags & PACKET_V6);
-		known_prefetch(s->known, item->known_key);
-		for (unsigned left = item->limits; left; left &= left - 1) {
-			unsigned limit = (unsigned)__builtin_ctz(left);
-
-			item->keys[limit] = guard_key(s, service, p, limit);
-			limit_prefetch(s->limits, item->keys[limit]);
+		item->at = (uint16_t)i;
+		item->mode = state & 3;
+		item->age_s = (uint16_t)(b->now_s - (state >> 2));
+		if (service->check || service->has_unknown) {
+			item->known_key = known_key(s->seed, packet_at(p, p->src_at), p->flags & PACKET_V6);
+			known_prefetch(s->known, item->known_key);
 		}
 		n++;
 	}
 	return n;
+}
+
+static inline bool
+guard_is_known(const struct guard_shared *s, const struct guard_item *item, uint32_t now_s)
+{
+	struct known known = known_lookup(s->known, item->known_key, now_s);
+
+	/* Sources that an attack spoofed between its begin and its discovery are no witnesses. */
+	return known.is_passed || (known.is_seen && known.age_s >= item->age_s + GUARD_SETTLE_S);
+}
+
+enum guard_unknown {
+	GUARD_UNKNOWN_NOBODY, /* neither known nor to be asked: the allowance is for it */
+	GUARD_UNKNOWN_ASK,
+	GUARD_UNKNOWN_SETTLED, /* it brought a proof, or is refused */
+};
+
+/* A packet whose source isn't known. */
+enum guard_unknown guard_unknown(struct guard *g, const struct guard_service *service, const struct guard_item *item,
+				 struct packet *p, uint32_t now_s);
+/* Asks for a proof: settles the packet. */
+void guard_ask(struct guard *g, const struct guard_service *service, struct packet *p);
+
+static inline bool
+guard_is_allowed(const struct guard_shared *s, const struct guard_service *service, struct guard_allowance *allowance,
+		 const struct packet *p)
+{
+	if (allowance->service != p->service)
+		*allowance = (struct guard_allowance){.service = p->service, .now_ns = allowance->now_ns};
+	if (likely(allowance->is_over))
+		return false;
+	allowance->is_over =
+		limit_take(s->limits, limit_key_v4(s->seed, limit_scope(p->service, LIMIT_UNKNOWN), (const uint8_t[4]){0}, 0),
+			   &service->unknown, 1, allowance->now_ns) == LIMIT_OVER;
+	return !allowance->is_over;
+}
+
+/* The lines of the limits that ask for the packet are on their way. */
+static inline void
+guard_limits_fetch(const struct guard_shared *s, const struct guard_service *service, struct guard_item *item,
+		   const struct packet *p)
+{
+	for (unsigned left = item->limits; left; left &= left - 1) {
+		unsigned limit = (unsigned)__builtin_ctz(left);
+
+		item->keys[limit] = guard_key(s, service, p, limit);
+		limit_prefetch(s->limits, item->keys[limit]);
+	}
+}
+
+/* Who is known, who is asked, and who must share. What is refused here costs its source's limits nothing. */
+static inline unsigned
+guard_source_pass(struct guard *g, const struct guard_table *t, struct burst *b, struct guard_item *items, unsigned n,
+		  uint64_t now_ns)
+{
+	struct guard_allowance allowance = {.service = SERVICE_NONE, .now_ns = now_ns};
+	unsigned left = 0;
+
+	for (unsigned i = 0; i < n; i++) {
+		struct guard_item *item = &items[i];
+		struct packet *p = &b->packets[item->at];
+		const struct guard_service *service = &t->services[p->service];
+
+		item->is_asked = false;
+		if ((service->check || service->has_unknown) && !guard_is_known(g->shared, item, b->now_s)) {
+			enum guard_unknown unknown = guard_unknown(g, service, item, p, b->now_s);
+
+			if (unknown == GUARD_UNKNOWN_SETTLED)
+				continue;
+			item->is_asked = unknown == GUARD_UNKNOWN_ASK;
+			if (!item->is_asked && item->mode == GUARD_ARMED && service->has_unknown &&
+			    !guard_is_allowed(g->shared, service, &allowance, p)) {
+				packet_settle(p, VERDICT_SOURCE_UNKNOWN);
+				continue;
+			}
+		}
+		item->limits = item->mode == GUARD_ARMED ? guard_limits_of(service, p, item->is_asked) : 0;
+		guard_limits_fetch(g->shared, service, item, p);
+		if (left != i)
+			items[left] = *item;
+		left++;
+	}
+	return left;
 }
 
 static inline uint32_t
@@ -216,46 +305,33 @@ guard_cost(const struct packet *p, unsigned limit)
 }
 
 /* Addresses before prefixes: what one address is refused, its neighbours aren't charged. */
+static inline enum abi_verdict
+guard_limits(const struct guard_shared *s, const struct guard_service *service, const struct guard_item *item,
+	     const struct packet *p, uint64_t now_ns)
+{
+	for (unsigned left = item->limits; left; left &= left - 1) {
+		unsigned limit = (unsigned)__builtin_ctz(left);
+
+		if (limit_take(s->limits, item->keys[limit], &service->rates[limit], guard_cost(p, limit), now_ns) ==
+		    LIMIT_OVER)
+			return limit < GUARD_LIMITS / 2 ? VERDICT_SOURCE_LIMIT : VERDICT_PREFIX_LIMIT;
+	}
+	return VERDICT_OPEN;
+}
+
 static inline void
-guard_limit_pass(const struct guard *g, const struct guard_table *t, struct burst *b, const struct guard_item *items,
+guard_limit_pass(struct guard *g, const struct guard_table *t, struct burst *b, const struct guard_item *items,
 		 unsigned n, uint64_t now_ns)
 {
 	for (unsigned i = 0; i < n; i++) {
 		struct packet *p = &b->packets[items[i].at];
 		const struct guard_service *service = &t->services[p->service];
+		enum abi_verdict verdict = guard_limits(g->shared, service, &items[i], p, now_ns);
 
-		for (unsigned left = items[i].limits; left; left &= left - 1) {
-			unsigned limit = (unsigned)__builtin_ctz(left);
-
-			if (limit_take(g->shared->limits, items[i].keys[limit], &service->rates[limit],
-				       guard_cost(p, limit), now_ns) != LIMIT_OVER)
-				continue;
-			packet_settle(p, limit < GUARD_LIMITS / 2 ? VERDICT_SOURCE_LIMIT : VERDICT_PREFIX_LIMIT);
-			break;
-		}
-	}
-}
-
-/* The source of a packet isn't known: asks it for a proof, takes one, or charges the allowance. */
-void guard_unknown(struct guard *g, const struct guard_service *service, const struct guard_item *item,
-		   struct packet *p, uint32_t now_s, uint64_t now_ns);
-
-static inline void
-guard_check_pass(struct guard *g, const struct guard_table *t, struct burst *b, const struct guard_item *items,
-		 unsigned n, uint64_t now_ns)
-{
-	for (unsigned i = 0; i < n; i++) {
-		struct packet *p = &b->packets[items[i].at];
-		const struct guard_service *service = &t->services[p->service & ~SERVICE_SETTLED];
-		struct known known;
-
-		if (!packet_is_served(p) || (!service->check && !service->has_unknown))
-			continue;
-		known = known_lookup(g->shared->known, items[i].known_key, b->now_s);
-		/* Sources that an attack spoofed between its begin and its discovery are no witnesses. */
-		if (known.is_passed || (known.is_seen && known.age_s >= items[i].age_s + GUARD_SETTLE_S))
-			continue;
-		guard_unknown(g, service, &items[i], p, b->now_s, now_ns);
+		if (verdict != VERDICT_OPEN)
+			packet_settle(p, verdict);
+		else if (items[i].is_asked)
+			guard_ask(g, service, p);
 	}
 }
 
@@ -266,8 +342,8 @@ guard_passes(struct guard *g, const struct guard_table *t, struct burst *b)
 	uint64_t now_ns = guard_ns(g, b->now_tsc);
 	unsigned n = guard_filter_pass(g, t, b, items);
 
+	n = guard_source_pass(g, t, b, items, n, now_ns);
 	guard_limit_pass(g, t, b, items, n, now_ns);
-	guard_check_pass(g, t, b, items, n, now_ns);
 }
 
 /* In peace: one source of several bursts is noted, a burst later, when its line has come. Who is there is seen
@@ -291,17 +367,21 @@ guard_learn(struct guard *g, const struct burst *b)
 	known_prefetch(g->shared->known, g->seen_key);
 }
 
-/* After steer_hash; b->n > 0. */
-static inline void
-guard_burst(struct guard *g, const struct guard_table *t, struct burst *b)
+/* Once before the burst is parsed. Relaxed: who sees a service armed a burst later than another lets a burst through. */
+static inline bool
+guard_is_up(const struct guard *g, const struct guard_table *t)
 {
-	/* Relaxed: who sees a service armed a burst later than another lets a burst through. */
-	if (likely(atomic_load_explicit(&g->shared->n_armed, memory_order_relaxed) == 0)) {
+	return atomic_load_explicit(&g->shared->n_armed, memory_order_relaxed) != 0 || t->has_always;
+}
+
+/* is_up: guard_is_up's answer for this burst. b->n > 0. */
+static inline void
+guard_burst(struct guard *g, const struct guard_table *t, struct burst *b, bool is_up)
+{
+	if (likely(atomic_load_explicit(&g->shared->n_armed, memory_order_relaxed) == 0))
 		guard_learn(g, b);
-		if (likely(!t->has_always))
-			return;
-	}
-	guard_passes(g, t, b);
+	if (unlikely(is_up))
+		guard_passes(g, t, b);
 }
 
 #endif

@@ -2,8 +2,11 @@
 #include "dataplane/stage/known.h"
 
 #include <stdlib.h>
+#include <sys/mman.h>
 
 #include <rte_common.h>
+
+enum { KNOWN_HUGE = 2 << 20 }; /* a huge page: sizes from there on are multiples of it */
 
 struct known_table *
 known_table_new(unsigned bits)
@@ -15,11 +18,13 @@ known_table_new(unsigned bits)
 		return NULL;
 	table->bits = RTE_MIN(RTE_MAX(bits, (unsigned)KNOWN_BITS_MIN), (unsigned)KNOWN_BITS_MAX);
 	size = known_sets(table) * sizeof(*table->sets);
-	table->sets = aligned_alloc(64, size);
+	table->sets = aligned_alloc(size < KNOWN_HUGE ? 64 : KNOWN_HUGE, size);
 	if (!table->sets) {
 		free(table);
 		return NULL;
 	}
+	/* Random access: a small page each would cost more than the line. It is a wish, not a condition. */
+	madvise(table->sets, size, MADV_HUGEPAGE);
 	memset(table->sets, 0, size);
 	return table;
 }

@@ -96,12 +96,12 @@ parse_plain_l4(struct packet *p, const uint8_t *l4, uint32_t left)
 	uint32_t header_len, ports = parse_be32(l4);
 
 	p->ports = ports;
-	if (unlikely(ports <= UINT16_MAX || (uint16_t)ports == 0))
+	if (PACKET_GUARD && unlikely(ports <= UINT16_MAX || (uint16_t)ports == 0))
 		return false;
 	if (p->protocol == IPPROTO_UDP) {
 		uint32_t len = parse_be16(l4 + 4);
 
-		if (unlikely(len < PARSE_UDP_LEN || len > left))
+		if (PACKET_GUARD && unlikely(len < PARSE_UDP_LEN || len > left))
 			return false;
 		if ((uint16_t)ports == PARSE_QUIC_PORT && left >= PARSE_UDP_LEN + 5 &&
 		    parse_is_quic_initial(l4 + PARSE_UDP_LEN))
@@ -113,7 +113,7 @@ parse_plain_l4(struct packet *p, const uint8_t *l4, uint32_t left)
 	header_len = (l4[12] >> 4) * 4U;
 	if ((l4[13] & 0x12) == 0x02) /* SYN without ACK */
 		p->flags |= PACKET_OPENS;
-	return header_len >= PARSE_TCP_LEN && header_len <= left && parse_tcp_flags_fit(l4[13]);
+	return header_len >= PARSE_TCP_LEN && header_len <= left && (!PACKET_GUARD || parse_tcp_flags_fit(l4[13]));
 }
 
 /*
@@ -151,7 +151,7 @@ parse_plain_v4(struct packet *p, struct rte_mbuf *mbuf, uint16_t rx_port)
 		return false;
 	if ((mbuf->ol_flags & RTE_MBUF_F_RX_IP_CKSUM_MASK) == RTE_MBUF_F_RX_IP_CKSUM_BAD)
 		return false;
-	if (unlikely(parse_is_martian_v4(ip[12]) || parse_be32(ip + 12) == parse_be32(ip + 16)))
+	if (PACKET_GUARD && unlikely(parse_is_martian_v4(ip[12]) || parse_be32(ip + 12) == parse_be32(ip + 16)))
 		return false;
 	return parse_plain_l4(p, ip + PARSE_V4_LEN, ip_len - PARSE_V4_LEN);
 }
@@ -182,7 +182,7 @@ parse_plain_v6(struct packet *p, struct rte_mbuf *mbuf, uint16_t rx_port)
 	if (ip[0] >> 4 != 6 || left < PARSE_UDP_LEN || left + PARSE_L2_LEN + PARSE_V6_LEN > mbuf->data_len)
 		return false;
 	/* What needs a closer look: ::/8, fe00::/7. */
-	if (unlikely(ip[8] == 0 || ip[8] >= 0xfe || memcmp(ip + 8, ip + 24, 16) == 0))
+	if (PACKET_GUARD && unlikely(ip[8] == 0 || ip[8] >= 0xfe || memcmp(ip + 8, ip + 24, 16) == 0))
 		return false;
 	return parse_plain_l4(p, ip + PARSE_V6_LEN, left);
 }

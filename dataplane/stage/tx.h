@@ -33,6 +33,8 @@ struct tx {
 	unsigned n_ports;
 	struct tx_way ports[ABI_PORTS_MAX];
 	struct tx_way kernel[ABI_PORTS_MAX];
+	unsigned n_dropped;
+	struct rte_mbuf *dropped[BURST_MAX]; /* of this burst, to be freed together */
 };
 
 /* One writer, so a load and a store do. */
@@ -49,12 +51,13 @@ tx_put(struct tx_way *way, struct rte_mbuf *mbuf)
 	way->mbufs[way->n++] = mbuf;
 }
 
-/* Packets in a row of one service: counted here, then added to its counters at once. */
+/* Packets in a row of one service and verdict: counted here, then added to its counters at once. */
 struct tx_run {
 	uint64_t packets;
 	uint64_t bytes;
 	uint64_t openings;
 	uint16_t service;
+	uint8_t verdict;
 };
 
 static inline void
@@ -67,15 +70,20 @@ tx_run_end(struct tx *tx, struct tx_run *run)
 	tx_add(&service->packets, run->packets);
 	tx_add(&service->bytes, run->bytes);
 	tx_add(&service->openings, run->openings);
+	if (run->verdict != VERDICT_FORWARDED) {
+		tx_add(&tx->block->verdicts[run->verdict], run->packets);
+		tx_add(&service->dropped, run->packets);
+		tx_add(&tx->reasons[run->service].verdicts[run->verdict], run->packets);
+	}
 	run->packets = run->bytes = run->openings = 0;
 }
 
 static inline void
-tx_count_service(struct tx *tx, struct tx_run *run, const struct packet *p)
+tx_count_service(struct tx *tx, struct tx_run *run, const struct packet *p, uint16_t service)
 {
-	if (p->service != run->service) {
+	if (unlikely(service != run->service)) {
 		tx_run_end(tx, run);
-		run->service = p->service;
+		run->service = service;
 	}
 	run->packets++;
 	run->bytes += p->ip_len;
@@ -97,13 +105,33 @@ tx_count_backend(struct tx *tx, const struct packet *p)
 		tx_add(&backend->icmp, 1);
 }
 
+/* A drop before steer, of a service: what a flood mostly is. */
+static inline void
+tx_drop(struct tx *tx, struct tx_run *run, const struct packet *p)
+{
+	if (unlikely(p->verdict != run->verdict)) {
+		tx_run_end(tx, run);
+		run->verdict = p->verdict;
+	}
+	tx_count_service(tx, run, p, p->service & ~SERVICE_SETTLED);
+	tx->dropped[tx->n_dropped++] = p->mbuf;
+}
+
+/* Settled by the guard, and not to be sent. */
+static inline bool
+tx_is_drop(const struct packet *p)
+{
+	return (p->service & SERVICE_SETTLED) && p->service != SERVICE_NONE && p->verdict >= VERDICT_L2_TRUNCATED;
+}
+
 /* All but what was forwarded in one piece: answers, the kernel's, what has been dropped. Takes the mbuf over. */
 void tx_other(struct tx *tx, struct packet *p);
 
 static inline void
 tx_sort_pass(struct tx *tx, struct burst *b)
 {
-	struct tx_run run = {.service = SERVICE_NONE};
+	struct tx_run run = {.service = SERVICE_NONE, .verdict = VERDICT_FORWARDED};
+	struct tx_run drops = {.service = SERVICE_NONE};
 	struct tx_way *way = &tx->ports[0];
 	uint64_t forwarded = 0;
 	uint16_t tx_port = 0;
@@ -111,11 +139,14 @@ tx_sort_pass(struct tx *tx, struct burst *b)
 	for (struct packet *p = b->packets, *end = p + b->n; p < end; p++) {
 
 		if (unlikely(p->verdict != VERDICT_FORWARDED || p->mbuf->nb_segs != 1)) {
-			tx_other(tx, p);
+			if (tx_is_drop(p))
+				tx_drop(tx, &drops, p);
+			else
+				tx_other(tx, p);
 			continue;
 		}
 		forwarded++;
-		tx_count_service(tx, &run, p);
+		tx_count_service(tx, &run, p, p->service);
 		tx_count_backend(tx, p);
 		if (unlikely(p->tx_port != tx_port)) {
 			tx_port = p->tx_port;
@@ -124,6 +155,7 @@ tx_sort_pass(struct tx *tx, struct burst *b)
 		tx_put(way, p->mbuf);
 	}
 	tx_run_end(tx, &run);
+	tx_run_end(tx, &drops);
 	tx_add(&tx->block->verdicts[VERDICT_FORWARDED], forwarded);
 }
 
@@ -179,6 +211,9 @@ tx_burst(struct tx *tx, struct burst *b)
 {
 	tx_sort_pass(tx, b);
 	tx_flush_pass(tx);
+	if (tx->n_dropped > 0)
+		rte_pktmbuf_free_bulk(tx->dropped, tx->n_dropped);
+	tx->n_dropped = 0;
 }
 
 #endif

@@ -17,10 +17,11 @@
 #include <rte_mbuf.h>
 
 #include "tests/bench/bench.h"
+#include "tests/bench/rounds.h"
 #include "tests/bench/traffic.h"
 #include "tests/bench/world.h"
 
-enum { ROUND = 512, ROUNDS = 400, RUNS = 9, FLOWS_MAX = 10000000 };
+enum { RUNS = 9, FLOWS_MAX = 10000000 };
 
 enum slots { STABLE, MOVING };
 enum cache { WARM, COLD };
@@ -198,94 +199,17 @@ row_world(const struct row *r, const char *code)
 	return world_new(&spec);
 }
 
-static void
-round_run(struct world *world, struct rte_mbuf **mbufs, unsigned burst)
-{
-	for (unsigned i = 0; i < ROUND; i += burst)
-		world->code->burst(world->worker, mbufs + i, burst, 0, rte_rdtsc());
-}
-
-static __rte_noinline uint64_t
-baseline_run(struct rte_mbuf **mbufs)
-{
-	static const uint8_t mac[RTE_ETHER_ADDR_LEN] = {2, 0, 0, 0, 0, 9};
-	uint64_t sum = 0;
-
-	for (unsigned i = 0; i < ROUND; i++) {
-		uint8_t *frame = rte_pktmbuf_mtod(mbufs[i], uint8_t *);
-
-		sum += frame[23];
-		memcpy(frame, mac, sizeof(mac));
-	}
-	return sum;
-}
-
-/* The lines that a NIC writes a packet and its descriptor's mbuf to, out of every cache. */
-static void
-chill(struct rte_mbuf **mbufs)
-{
-#ifdef __x86_64__
-	for (unsigned i = 0; i < ROUND; i++) {
-		const char *frame = rte_pktmbuf_mtod(mbufs[i], const char *);
-
-		for (int line = -64; line < 128; line += 64)
-			__builtin_ia32_clflush(frame + line);
-		__builtin_ia32_clflush(mbufs[i]);
-		__builtin_ia32_clflush((const char *)mbufs[i] + 64);
-	}
-	__builtin_ia32_mfence();
-#else
-	(void)mbufs;
-#endif
-}
-
-static void
-round_fill(struct traffic *traffic, struct rte_mbuf **mbufs, enum cache cache)
-{
-	for (unsigned i = 0; i < ROUND; i++)
-		traffic_fill(traffic, mbufs[i], traffic_draw(traffic), false);
-	if (cache == COLD)
-		chill(mbufs);
-}
-
 /* Every flow once, so that the flow table knows it: half of them by their opening packet, half in the middle. */
 static void
 flows_open(struct world *world, struct traffic *traffic, struct rte_mbuf **mbufs)
 {
+	struct rounds rounds = {.world = world, .traffic = traffic, .mbufs = mbufs, .burst = 32};
+
 	for (uint64_t first = 0; first < traffic->spec.flows; first += ROUND) {
 		for (unsigned i = 0; i < ROUND; i++)
 			traffic_fill(traffic, mbufs[i], (first + i) % traffic->spec.flows, i % 2);
-		round_run(world, mbufs, 32);
+		rounds_burst(&rounds);
 	}
-}
-
-static double
-ns_each(uint64_t cycles)
-{
-	return (double)cycles * 1e9 / (double)rte_get_tsc_hz() / ROUND;
-}
-
-static void
-run_measure(const struct row *r, struct world *world, struct traffic *traffic, struct rte_mbuf **mbufs, double *ns,
-	    double *baseline_ns)
-{
-	static double rounds[ROUNDS], baselines[ROUNDS];
-	static volatile uint64_t sink __rte_unused;
-
-	for (unsigned i = 0; i < ROUNDS; i++) {
-		uint64_t start;
-
-		round_fill(traffic, mbufs, r->cache);
-		start = rte_rdtsc_precise();
-		round_run(world, mbufs, r->burst);
-		rounds[i] = ns_each(rte_rdtsc_precise() - start);
-		round_fill(traffic, mbufs, r->cache);
-		start = rte_rdtsc_precise();
-		sink = baseline_run(mbufs);
-		baselines[i] = ns_each(rte_rdtsc_precise() - start);
-	}
-	*ns = bench_median(rounds, ROUNDS);
-	*baseline_ns = bench_median(baselines, ROUNDS);
 }
 
 static void
@@ -299,6 +223,11 @@ row_measure(struct row *r, const char *code, struct rte_mbuf **mbufs)
 	double ns[RUNS], baseline_ns[RUNS];
 	struct world *world = row_world(r, code);
 	struct traffic traffic;
+	struct rounds rounds = {.world = world,
+				.traffic = &traffic,
+				.mbufs = mbufs,
+				.burst = r->burst,
+				.is_cold = r->cache == COLD};
 	uint64_t before;
 
 	traffic_init(&traffic, &spec);
@@ -308,7 +237,7 @@ row_measure(struct row *r, const char *code, struct rte_mbuf **mbufs)
 		flows_open(world, &traffic, mbufs);
 	before = world_verdict(world, VERDICT_FORWARDED);
 	for (unsigned i = 0; i < RUNS; i++)
-		run_measure(r, world, &traffic, mbufs, &ns[i], &baseline_ns[i]);
+		rounds_measure(&rounds, &ns[i], &baseline_ns[i]);
 	if (world_verdict(world, VERDICT_FORWARDED) - before != (uint64_t)RUNS * ROUNDS * ROUND) {
 		fprintf(stderr, "bench-pipeline: not every packet was forwarded\n");
 		exit(1);

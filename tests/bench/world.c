@@ -37,15 +37,26 @@ transmit(void *queue, struct rte_mbuf **mbufs, uint16_t n)
 	return n;
 }
 
+static uint16_t
+transmit_collect(void *queue, struct rte_mbuf **mbufs, uint16_t n)
+{
+	struct world_sent *sent = queue;
+
+	memcpy(sent->mbufs + sent->n, mbufs, n * sizeof(*mbufs));
+	sent->n += n;
+	return n;
+}
+
 static void
-port_open(struct ports *ports)
+port_open(struct world *world)
 {
 	static void *queues[1];
 
-	rte_eth_fp_ops[0].tx_pkt_burst = transmit;
+	queues[0] = &world->sent;
+	rte_eth_fp_ops[0].tx_pkt_burst = world->spec.collects ? transmit_collect : transmit;
 	rte_eth_fp_ops[0].txq.data = queues;
-	ports->n = 1;
-	ports->list[0] = (struct port){.n_tx = 1, .exception = PORT_NO_EXCEPTION};
+	world->ports.n = 1;
+	world->ports.list[0] = (struct port){.n_tx = 1, .exception = PORT_NO_EXCEPTION};
 }
 
 struct addr
@@ -103,6 +114,17 @@ put_services(struct transaction *t)
 						      .port_last = spec->port,
 						      .protocol = spec->is_udp ? IPPROTO_UDP : IPPROTO_TCP,
 						      .affinity = (uint8_t)spec->affinity}});
+	}
+}
+
+static void
+put_guards(struct transaction *t)
+{
+	for (unsigned i = 0; t->world->guarded.type && i < t->world->spec.services; i++) {
+		union abi_record record = {.guard = t->world->guarded};
+
+		record.guard.index = (uint16_t)i;
+		put(t, record);
 	}
 }
 
@@ -171,6 +193,7 @@ world_publish(struct world *world, unsigned turn)
 	if (staging_record(world->staging, &begin, t.served, &nak) != STAGING_MORE)
 		die(nak.text);
 	put_services(&t);
+	put_guards(&t);
 	put_backends(&t, pools);
 	for (unsigned i = 0; i < pools; i++)
 		put_pool(&t, i, pools, turn);
@@ -186,6 +209,23 @@ world_publish(struct world *world, unsigned turn)
 	if (tables_publish(world->tables, staging_take(world->staging), start_ns) != 0)
 		die("no memory for the tables");
 	world->publish_ns = clock_now_ns() - start_ns;
+}
+
+void
+world_guard(struct world *world, const struct abi_guard *guard)
+{
+	world->guarded = *guard;
+}
+
+void
+world_arm(struct world *world, enum guard_mode mode)
+{
+	uint32_t now_s = worker_now_s(&world->shared, rte_rdtsc());
+
+	for (unsigned i = 0; i < world->spec.services; i++)
+		atomic_store_explicit(&world->guard.states[i], guard_state(mode, now_s), memory_order_relaxed);
+	atomic_store_explicit(&world->guard.n_armed, mode == GUARD_PEACE ? 0 : world->spec.services,
+			      memory_order_relaxed);
 }
 
 static unsigned
@@ -222,7 +262,7 @@ world_new(const struct world_spec *spec)
 	world->staging = staging_new(1);
 	if (!world->flows || !world->tables || !world->staging)
 		die("no memory");
-	port_open(&world->ports);
+	port_open(world);
 	world->shared = (struct worker_shared){
 		.ports = &world->ports,
 		.counters = &world->counters,

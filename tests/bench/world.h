@@ -21,7 +21,16 @@ struct world_spec {
 	unsigned services; /* each has its own VIP */
 	unsigned backends;
 	const char *code; /* worker_code()'s */
+	bool collects; /* what is transmitted is kept in `sent` */
 	unsigned flows; /* that the flow table has room for */
+};
+
+enum { WORLD_SENT_MAX = 1024 };
+
+/* The caller empties it. */
+struct world_sent {
+	unsigned n;
+	struct rte_mbuf *mbufs[WORLD_SENT_MAX];
 };
 
 struct world {
@@ -30,6 +39,8 @@ struct world {
 	struct worker *worker;
 	struct worker_shared shared;
 	struct guard_shared guard;
+	struct abi_guard guarded;
+	struct world_sent sent;
 	struct ports ports;
 	struct region_counters counters;
 	struct flowtable *flows;
@@ -50,6 +61,11 @@ void world_free(struct world *world);
 /* A new generation, sent whole. turn: every slot has the owner that is so many further than at first; so with another one
  * than before all slots move. */
 void world_publish(struct world *world, unsigned turn);
+
+/* From the next publication on all services are guarded so; type 0: not at all. */
+void world_guard(struct world *world, const struct abi_guard *guard);
+/* Arms or disarms all services, as the meters do. */
+void world_arm(struct world *world, enum guard_mode mode);
 
 /* The VIP of a service, 4 or 16 octets in wire order. */
 struct addr world_vip(bool is_v6, unsigned service);

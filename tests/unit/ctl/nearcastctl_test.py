@@ -105,7 +105,7 @@ def complete(line, path):
 
 
 @pytest.mark.parametrize("line, offers", [
-    ("nearcastctl ", "status services backends vips bgp workers ports drops reload backend node wait"),
+    ("nearcastctl ", "status services backends vips bgp workers ports drops attacks reload backend node wait"),
     ("nearcastctl b", "backends bgp backend"),
     ("nearcastctl backend ", "drain undrain"),
     ("nearcastctl node u", "undrain"),

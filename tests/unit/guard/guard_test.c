@@ -76,7 +76,7 @@ run(void)
 		cr_assert_eq(burst.packets[i].error, VERDICT_OPEN);
 		burst.packets[i].service = SERVICE;
 	}
-	guard_burst(&guard, table, &burst);
+	guard_burst(&guard, table, &burst, guard_is_up(&guard, table));
 }
 
 static struct packet *
