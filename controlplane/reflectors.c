@@ -29,6 +29,7 @@ const struct model_reflector reflectors_default[] = {
 	{"ws-discovery", 3702, "probe matches of cameras and printers"},
 	{"nat-pmp", 5351, "RFC 6886: answers to the outside"},
 	{"mdns", 5353, "RFC 6762: answers to unicast queries"},
+	{"ike-nat-t", 4500, "RFC 3948: ISAKMP once more, where its peers have met a NAT"},
 	{"sip", 5060, "RFC 3261: answers to requests, repeated"},
 	{"coap", 5683, "RFC 7252: the list of a device's resources"},
 	{"bittorrent", 6881, "DHT and uTP answers"},

@@ -17,7 +17,7 @@
 #include "dataplane/telemetry.h"
 #include "dataplane/worker.h"
 
-enum { ROUND_MS = 100 };
+enum { ROUND_MS = 50 };
 
 struct dataplane {
 	struct options options;

@@ -13,7 +13,7 @@
 #include "dataplane/stage/guard.h"
 
 enum {
-	METER_PERIOD_MS = 100, /* between two looks */
+	METER_PERIOD_MS = 50, /* between two looks */
 	METER_TELL_S = 10,     /* between two reports of an attack that goes on */
 };
 
