@@ -1,0 +1,253 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The idle copy is what the live one is, plus the changes that aren't published. After a swap it lags by those changes:
+ * they are done again from the log, or, when there were too many for it, the live copy is copied. Should memory be short
+ * just then, it lags on, and the next change tries again before it does anything.
+ */
+#include "dataplane/lists.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "dataplane/trie.h"
+
+enum { LOG_MAX = 1024 }; /* a change again costs less than a microsecond, a copy of a million entries 20 ms */
+
+struct change {
+	list_key key;
+	list_value value; /* 0: removed */
+	uint8_t len;
+	bool is_v6;
+};
+
+struct copy {
+	struct trie v4;
+	struct trie v6;
+	struct list_tables tables; /* the workers' view of them */
+};
+
+enum lag {
+	LAG_NONE,
+	LAG_LOG,  /* the idle copy lacks what the log says */
+	LAG_COPY, /* the idle copy is worth nothing */
+};
+
+struct lists {
+	struct list_handle handle;
+	struct lists_config config;
+	struct copy copies[2];
+	unsigned idle;	   /* index of the copy that no worker sees */
+	bool is_changed;   /* the idle copy differs from the live one by what isn't published */
+	enum lag lag;
+	bool is_log_whole; /* the log has all changes since the last publication */
+	unsigned n_log;
+	struct change log[LOG_MAX];
+};
+
+struct lists *
+lists_new(const struct lists_config *config)
+{
+	struct lists *l = aligned_alloc(_Alignof(struct lists), sizeof(*l));
+
+	if (!l)
+		return NULL;
+	memset(l, 0, sizeof(*l));
+	l->config = *config;
+	if (l->config.entries_max == 0)
+		l->config.entries_max = LIST_ENTRIES_MAX;
+	l->idle = 1;
+	l->is_log_whole = true;
+	atomic_init(&l->handle.tables, &l->copies[0].tables);
+	return l;
+}
+
+static void
+copy_clear(struct copy *c)
+{
+	trie_clear(&c->v4);
+	trie_clear(&c->v6);
+}
+
+void
+lists_free(struct lists *l)
+{
+	if (!l)
+		return;
+	copy_clear(&l->copies[0]);
+	copy_clear(&l->copies[1]);
+	free(l);
+}
+
+const struct list_handle *
+lists_handle(const struct lists *l)
+{
+	return &l->handle;
+}
+
+static struct trie *
+change_trie(struct copy *c, const struct change *change)
+{
+	return change->is_v6 ? &c->v6 : &c->v4;
+}
+
+static int
+change_do(struct copy *c, const struct change *change)
+{
+	struct trie *trie = change_trie(c, change);
+
+	return change->value ? trie_set(trie, change->key, change->len, change->value)
+			     : trie_remove(trie, change->key, change->len);
+}
+
+static int
+copy_live(struct lists *l)
+{
+	struct copy *to = &l->copies[l->idle], *from = &l->copies[!l->idle];
+
+	if (trie_copy(&to->v4, &from->v4) == 0 && trie_copy(&to->v6, &from->v6) == 0)
+		return 0;
+	copy_clear(to);
+	return -ENOMEM;
+}
+
+/* -ENOMEM: the idle copy lags still. */
+static int
+catch_up(struct lists *l)
+{
+	for (unsigned i = 0; l->lag == LAG_LOG && i < l->n_log; i++) {
+		if (change_do(&l->copies[l->idle], &l->log[i]) != 0)
+			l->lag = LAG_COPY;
+	}
+	if (l->lag == LAG_COPY && copy_live(l) != 0)
+		return -ENOMEM;
+	if (l->lag != LAG_NONE) {
+		l->n_log = 0;
+		l->is_log_whole = true;
+		l->is_changed = false;
+	}
+	l->lag = LAG_NONE;
+	return 0;
+}
+
+static bool
+change_of(const struct prefix *prefix, list_value value, struct change *change)
+{
+	unsigned bits = addr_bits(&prefix->addr);
+	struct prefix clean;
+
+	if (bits == 0 || prefix->len > bits)
+		return false;
+	clean = prefix_of(&prefix->addr, prefix->len);
+	if (!addr_equal(&clean.addr, &prefix->addr))
+		return false;
+	*change = (struct change){
+		.key = bits == 128 ? list_key_v6(prefix->addr.octets) : list_key_v4(prefix->addr.octets),
+		.value = value,
+		.len = prefix->len,
+		.is_v6 = bits == 128,
+	};
+	return true;
+}
+
+static int
+change_make(struct lists *l, const struct change *change)
+{
+	int err = catch_up(l);
+
+	if (!err)
+		err = change_do(&l->copies[l->idle], change);
+	if (err)
+		return err;
+	l->is_changed = true;
+	if (l->n_log < LOG_MAX)
+		l->log[l->n_log++] = *change;
+	else
+		l->is_log_whole = false;
+	return 0;
+}
+
+int
+lists_set(struct lists *l, const struct prefix *prefix, enum abi_list_action action, uint8_t class)
+{
+	struct change change;
+
+	if (action < LIST_DROP || action > LIST_LIMIT || (class != 0 && action != LIST_LIMIT) ||
+	    !change_of(prefix, (list_value)(action << 8 | class), &change))
+		return -EINVAL;
+	if (lists_count(l) >= l->config.entries_max) {
+		struct copy *c = &l->copies[l->lag == LAG_NONE ? l->idle : !l->idle];
+
+		if (!trie_has(change_trie(c, &change), change.key, change.len))
+			return -ENOSPC;
+	}
+	return change_make(l, &change);
+}
+
+int
+lists_remove(struct lists *l, const struct prefix *prefix)
+{
+	struct change change;
+
+	return change_of(prefix, 0, &change) ? change_make(l, &change) : -EINVAL;
+}
+
+void
+lists_reset(struct lists *l)
+{
+	copy_clear(&l->copies[l->idle]);
+	l->lag = LAG_NONE;
+	l->is_changed = true;
+	l->is_log_whole = false;
+}
+
+void
+lists_abandon(struct lists *l)
+{
+	if (!l->is_changed || l->lag != LAG_NONE)
+		return;
+	copy_clear(&l->copies[l->idle]);
+	l->lag = LAG_COPY;
+	/* A failure leaves the lag, and the next change tries again. */
+	if (catch_up(l) != 0)
+		return;
+}
+
+void
+lists_publish(struct lists *l)
+{
+	struct copy *next = &l->copies[l->idle];
+
+	if (!l->is_changed || l->lag != LAG_NONE)
+		return;
+	next->tables = (struct list_tables){.v4 = trie_view(&next->v4), .v6 = trie_view(&next->v6)};
+	/* Pairs with the acquire in list_tables_load: who sees the pointer sees all of what it leads to. */
+	atomic_store_explicit(&l->handle.tables, &next->tables, memory_order_release);
+	l->idle = !l->idle;
+	if (l->config.grace)
+		l->config.grace(l->config.context);
+	l->is_changed = false;
+	l->lag = l->is_log_whole ? LAG_LOG : LAG_COPY;
+	if (l->lag == LAG_COPY)
+		copy_clear(&l->copies[l->idle]);
+	if (catch_up(l) != 0)
+		return; /* as in lists_abandon */
+}
+
+uint32_t
+lists_count(const struct lists *l)
+{
+	/* A copy that lags is to become what the live one is. */
+	const struct copy *c = &l->copies[l->lag == LAG_NONE ? l->idle : !l->idle];
+
+	return c->v4.count + c->v6.count;
+}
+
+size_t
+lists_octets(const struct lists *l)
+{
+	size_t octets = 0;
+
+	for (unsigned i = 0; i < 2; i++)
+		octets += trie_octets(&l->copies[i].v4) + trie_octets(&l->copies[i].v6);
+	return octets;
+}
