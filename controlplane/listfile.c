@@ -171,7 +171,7 @@ read_action(struct line *line, struct list_entry *entry)
 
 	for (unsigned i = 0; i < ARRAY_LEN(actions); i++) {
 		if (strcmp(word.text, actions[i].word) == 0)
-			entry->action = actions[i].action;
+			entry->action = (uint8_t)actions[i].action;
 	}
 	if (entry->action == LIST_NONE && word.len == 0)
 		fail(line, word.at, "the action is missing: drop, allow or limit CLASS");

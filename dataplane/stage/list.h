@@ -137,13 +137,16 @@ list_holders(unsigned at)
 	       UINT64_C(0x8000) << (at >> 2) | UINT64_C(0x80000000) << (at >> 1);
 }
 
-static inline bool
-list_leaf_holds(const struct list_node *leaf, list_key rest)
+/* Of IPv4 the rest is in the high half, with its 16 bits at most. */
+static __rte_always_inline bool
+list_leaf_holds(const struct list_node *leaf, uint64_t high, uint64_t low, bool is_v6)
 {
-	list_key differs = rest ^ ((list_key)leaf->rest_high << 64 | leaf->rest_low);
 	unsigned len = leaf->values >> 16;
+	list_key differs = (list_key)(high ^ leaf->rest_high) << 64 | (low ^ leaf->rest_low);
 
-	/* In two shifts, for one of 128 is undefined; and for any len, as what is no leaf is asked as well. */
+	/* In two shifts, for one by the whole width is undefined; and for any len, as what is no leaf is asked as well. */
+	if (!is_v6)
+		return (high ^ leaf->rest_high) >> 1 >> ((63 - len) & 63) == 0;
 	return differs >> 1 >> ((127 - len) & 127) == 0;
 }
 
@@ -161,7 +164,8 @@ list_node_value(const struct list_trie *trie, const struct list_node *node, uint
 
 /* An address on its way down. */
 struct list_walk {
-	list_key rest;
+	uint64_t high; /* what is left of it */
+	uint64_t low;
 	uint64_t match; /* of the node found */
 	uint32_t node;
 	uint32_t found;
@@ -169,16 +173,16 @@ struct list_walk {
 };
 
 /* One level down. True: there is a node below, w->node, which is being fetched. */
-static inline bool
-list_step(const struct list_node *nodes, struct list_walk *w)
+static __rte_always_inline bool
+list_step(const struct list_node *nodes, struct list_walk *w, bool is_v6)
 {
 	const struct list_node *node = &nodes[w->node];
-	unsigned at = (unsigned)(w->rest >> (128 - LIST_STRIDE));
+	unsigned at = (unsigned)(w->high >> (64 - LIST_STRIDE));
 	bool is_leaf = node->first_node == LIST_LEAF;
 	uint64_t match = is_leaf ? 0 : node->prefixes & list_holders(at);
 	uint64_t bit = UINT64_C(1) << at;
 	bool goes_on = !is_leaf & ((node->nodes & bit) != 0);
-	bool holds = is_leaf & list_leaf_holds(node, w->rest);
+	bool holds = is_leaf & list_leaf_holds(node, w->high, w->low, is_v6);
 
 	w->found = match ? w->node : w->found;
 	w->match = match ? match : w->match;
@@ -186,14 +190,16 @@ list_step(const struct list_node *nodes, struct list_walk *w)
 	w->value = holds ? (list_value)node->values : w->value;
 	w->match = holds ? 0 : w->match;
 	w->node = goes_on ? node->first_node + list_count(node->nodes & (bit - 1)) : 0;
-	w->rest <<= LIST_STRIDE;
+	w->high = w->high << LIST_STRIDE | (is_v6 ? w->low >> (64 - LIST_STRIDE) : 0);
+	if (is_v6)
+		w->low <<= LIST_STRIDE;
 	rte_prefetch0(&nodes[w->node]);
 	return goes_on;
 }
 
 /* n <= LIST_GROUP keys of one family, whose trie is there. */
-static inline void
-list_lookup_group(const struct list_trie *trie, const list_key keys[], list_value values[], unsigned n)
+static __rte_always_inline void
+list_lookup_family(const struct list_trie *trie, const list_key keys[], list_value values[], unsigned n, bool is_v6)
 {
 	struct list_walk walks[LIST_GROUP];
 	uint8_t going[LIST_GROUP];
@@ -204,7 +210,10 @@ list_lookup_group(const struct list_trie *trie, const list_key keys[], list_valu
 
 		rte_prefetch0(&trie->nodes[root]);
 		rte_prefetch0(&trie->shorter[root]);
-		walks[i] = (struct list_walk){.rest = keys[i] << LIST_ROOT_BITS, .node = root};
+		walks[i].high = (uint64_t)(keys[i] << LIST_ROOT_BITS >> 64);
+		walks[i].low = (uint64_t)(keys[i] << LIST_ROOT_BITS);
+		walks[i].match = 0;
+		walks[i].node = walks[i].found = root;
 		going[i] = (uint8_t)i;
 	}
 	for (unsigned i = 0; i < n; i++)
@@ -216,7 +225,7 @@ list_lookup_group(const struct list_trie *trie, const list_key keys[], list_valu
 			uint8_t i = going[k];
 
 			going[still] = i;
-			still += list_step(trie->nodes, &walks[i]);
+			still += list_step(trie->nodes, &walks[i], is_v6);
 		}
 		left = still;
 	}
@@ -227,16 +236,27 @@ list_lookup_group(const struct list_trie *trie, const list_key keys[], list_valu
 	}
 }
 
-/* Keys of one family by its trie. n is any. */
 static inline void
-list_lookup_bulk(const struct list_trie *trie, const list_key keys[], list_value values[], unsigned n)
+list_lookup_group(const struct list_trie *trie, const list_key keys[], list_value values[], unsigned n, bool is_v6)
 {
+	if (is_v6)
+		list_lookup_family(trie, keys, values, n, true);
+	else
+		list_lookup_family(trie, keys, values, n, false);
+}
+
+/* Keys of one family, by its trie. n is any. */
+static inline void
+list_lookup_bulk(const struct list_tables *tables, const list_key keys[], list_value values[], unsigned n, bool is_v6)
+{
+	const struct list_trie *trie = is_v6 ? &tables->v6 : &tables->v4;
+
 	if (!trie->nodes) {
 		memset(values, 0, n * sizeof(values[0]));
 		return;
 	}
 	for (unsigned i = 0; i < n; i += LIST_GROUP)
-		list_lookup_group(trie, keys + i, values + i, RTE_MIN(n - i, (unsigned)LIST_GROUP));
+		list_lookup_group(trie, keys + i, values + i, RTE_MIN(n - i, (unsigned)LIST_GROUP), is_v6);
 }
 
 /* A group's packets of one family: their keys, and where they stand in the burst. */
@@ -268,7 +288,7 @@ list_group(const struct list_tables *tables, const struct packet *packets, unsig
 
 		if (!trie->nodes || of[family].n == 0)
 			continue;
-		list_lookup_group(trie, of[family].keys, got, of[family].n);
+		list_lookup_group(trie, of[family].keys, got, of[family].n, family == 1);
 		for (unsigned i = 0; i < of[family].n; i++)
 			values[of[family].at[i]] = got[i];
 	}

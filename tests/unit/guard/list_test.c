@@ -55,7 +55,7 @@ lookup_addr(const struct lists *l, const struct addr *a)
 	list_key key = is_v6 ? list_key_v6(a->octets) : list_key_v4(a->octets);
 	list_value value = 0xffff;
 
-	list_lookup_bulk(is_v6 ? &tables->v6 : &tables->v4, &key, &value, 1);
+	list_lookup_bulk(tables, &key, &value, 1, is_v6);
 	return value;
 }
 
@@ -325,7 +325,7 @@ read_on(void *context)
 		keys[i] = list_key_v4((const uint8_t[]){10, (uint8_t)(i % 4), (uint8_t)i, 1});
 	rte_rcu_qsbr_thread_online(r->rcu, 0);
 	while (!atomic_load_explicit(&r->is_over, memory_order_relaxed)) {
-		list_lookup_bulk(&list_tables_load(r->handle)->v4, keys, values, TOGETHER);
+		list_lookup_bulk(list_tables_load(r->handle), keys, values, TOGETHER, false);
 		for (unsigned i = 1; i < TOGETHER; i++)
 			r->torn += values[i] != values[0];
 		r->seen++;
