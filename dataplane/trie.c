@@ -7,7 +7,6 @@
 
 #include <errno.h>
 #include <stdlib.h>
-#include <sys/mman.h>
 
 enum {
 	/* What one change can take at most: a block of 64 for the node that gets one more, and where two prefixes part
@@ -17,105 +16,6 @@ enum {
 	DEPTH_MAX = 20,
 	NODE_PREFIXES = 63,
 };
-
-static void *
-arena_at(const struct arena *a, uint32_t index)
-{
-	return (char *)a->units + index * a->unit;
-}
-
-static size_t
-arena_octets(const struct arena *a)
-{
-	return a->capacity * a->unit;
-}
-
-static void
-arena_free_all(struct arena *a)
-{
-	if (a->units)
-		munmap(a->units, arena_octets(a));
-	*a = (struct arena){0};
-}
-
-/* Mapped on its own: it can grow without a copy, large pages spare workers most of their TLB misses, and what is
- * given back goes to the system. */
-static int
-arena_resize(struct arena *a, uint32_t capacity)
-{
-	size_t octets = capacity * a->unit;
-	void *units = a->units ? mremap(a->units, arena_octets(a), octets, MREMAP_MAYMOVE)
-			       : mmap(NULL, octets, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-
-	if (units == MAP_FAILED)
-		return -ENOMEM;
-	madvise(units, octets, MADV_HUGEPAGE); /* a kernel without them does as well */
-	a->units = units;
-	a->capacity = capacity;
-	return 0;
-}
-
-/* n units can then be taken without fail, whatever the free blocks. */
-static int
-arena_reserve(struct arena *a, uint32_t n)
-{
-	if (a->capacity - a->used >= n)
-		return 0;
-	/* Indices are 31 bits: LIST_SAME is the topmost. */
-	if (a->used > UINT32_C(1) << 30)
-		return -ENOMEM;
-	return arena_resize(a, a->used + a->used / 2 + n + 4096);
-}
-
-static unsigned
-class_of(unsigned n)
-{
-	return n <= 1 ? 0 : 32 - (unsigned)__builtin_clz(n - 1);
-}
-
-static void
-arena_give(struct arena *a, uint32_t index, unsigned class)
-{
-	memcpy(arena_at(a, index), &a->free[class], sizeof(a->free[class]));
-	a->free[class] = index + 1;
-}
-
-/* Room for n <= 64 units; a larger free block is split. */
-static uint32_t
-arena_take(struct arena *a, unsigned n)
-{
-	unsigned class = class_of(n), from = class;
-	uint32_t index;
-
-	while (from < ARENA_CLASSES && a->free[from] == 0)
-		from++;
-	if (from == ARENA_CLASSES) {
-		index = a->used;
-		a->used += 1U << class;
-		return index;
-	}
-	index = a->free[from] - 1;
-	memcpy(&a->free[from], arena_at(a, index), sizeof(a->free[from]));
-	while (from > class) {
-		from--;
-		arena_give(a, index + (1U << from), from);
-	}
-	return index;
-}
-
-static int
-arena_copy(struct arena *to, const struct arena *from)
-{
-	arena_free_all(to);
-	to->unit = from->unit;
-	if (arena_resize(to, from->capacity) != 0)
-		return -ENOMEM;
-	if (from->used > 0)
-		memcpy(to->units, from->units, from->used * from->unit);
-	to->used = from->used;
-	memcpy(to->free, from->free, sizeof(to->free));
-	return 0;
-}
 
 static struct list_node *
 node_at(const struct trie *t, uint32_t index)
@@ -197,7 +97,7 @@ values_write(struct trie *t, struct list_node *node, uint64_t prefixes, const li
 	unsigned n = list_count(prefixes), same = 1;
 
 	if (!(node->values & LIST_SAME))
-		arena_give(&t->values, node->values, class_of(values_units(list_count(node->prefixes))));
+		arena_give(&t->values, node->values, values_units(list_count(node->prefixes)));
 	node->prefixes = prefixes;
 	while (same < n && values[same] == values[0])
 		same++;
@@ -250,7 +150,7 @@ child_put(struct trie *t, struct list_node *node, unsigned at, struct list_node 
 	uint32_t first = node->first_node;
 	struct list_node *from, *to;
 
-	if (n == 0 || class_of(n + 1) != class_of(n))
+	if (n == 0 || arena_class(n + 1) != arena_class(n))
 		first = arena_take(&t->nodes, n + 1);
 	from = node_at(t, node->first_node);
 	to = node_at(t, first);
@@ -258,7 +158,7 @@ child_put(struct trie *t, struct list_node *node, unsigned at, struct list_node 
 	if (to != from) {
 		memcpy(to, from, before * sizeof(*to));
 		if (n > 0)
-			arena_give(&t->nodes, node->first_node, class_of(n));
+			arena_give(&t->nodes, node->first_node, n);
 	}
 	to[before] = child;
 	node->first_node = first;
@@ -272,14 +172,14 @@ child_take(struct trie *t, struct list_node *node, unsigned at)
 	uint32_t first = node->first_node;
 	struct list_node *from = node_at(t, first), *to = from;
 
-	if (n > 1 && class_of(n - 1) != class_of(n)) {
+	if (n > 1 && arena_class(n - 1) != arena_class(n)) {
 		first = arena_take(&t->nodes, n - 1);
 		to = node_at(t, first);
 		memcpy(to, from, before * sizeof(*to));
 	}
 	memmove(to + before, from + before + 1, (n - before - 1) * sizeof(*to));
 	if (n == 1 || to != from)
-		arena_give(&t->nodes, node->first_node, class_of(n));
+		arena_give(&t->nodes, node->first_node, n);
 	node->first_node = n == 1 ? 0 : first;
 	node->nodes &= ~(UINT64_C(1) << at);
 }

@@ -7,18 +7,8 @@
 #ifndef DATAPLANE_TRIE_H
 #define DATAPLANE_TRIE_H
 
+#include "dataplane/arena.h"
 #include "dataplane/stage/list.h"
-
-enum { ARENA_CLASSES = 7 }; /* blocks of 1, 2, 4 ... 64 units */
-
-/* Blocks of units in one piece of memory that may move as it grows; an index names a block. */
-struct arena {
-	void *units;
-	size_t unit;
-	uint32_t used;
-	uint32_t capacity;
-	uint32_t free[ARENA_CLASSES]; /* index + 1 of the first; the next is in the block's first 4 octets */
-};
 
 struct trie {
 	struct arena nodes;
