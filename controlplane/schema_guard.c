@@ -123,8 +123,8 @@ read_reflectors(struct reading *r, const struct yaml_tree *value, const struct s
 /* What a service is guarded by when nothing is said. */
 static const struct model_guard guard_default = {
 	.mode = MODEL_GUARD_AUTO,
-	.thresholds = {[ABI_METER_PACKETS] = 200000,
-		       [ABI_METER_BITS] = 2000000,
+	.thresholds = {[ABI_METER_PACKETS] = 500000,
+		       [ABI_METER_BITS] = 5000000,
 		       [ABI_METER_OPENINGS] = 20000,
 		       [ABI_METER_FRAGMENTS] = 10000},
 	.hold_s = 60,

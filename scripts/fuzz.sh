@@ -103,6 +103,25 @@ transaction_seeds() {
 }
 
 # Where a target begins: files that somebody wrote, besides what earlier runs found.
+# packet_seeds DIR: a SYN, a reset, a fragment and a DNS query of each family, behind an octet that arms everything.
+packet_seeds() {
+	/usr/bin/python3 - "$@" <<-'END'
+	import pathlib, struct, sys
+	v4 = lambda p, l4, f=0: struct.pack(">6s6sHBBHHHBBH4s4s", b"\2\0\0\0\0\1", b"\2\0\0\0\0\2", 0x800, 0x45, 0, 20 + len(l4), 7, f, 64, p,
+	                                    0, b"\x14\0\0\1", b"\x0a\x63\0\1") + l4
+	v6 = lambda p, l4: struct.pack(">6s6sHIHBB16s16s", b"\2\0\0\0\0\1", b"\2\0\0\0\0\2", 0x86dd, 6 << 28, len(l4), p, 64,
+	                               b"\x20\1" + b"\1" * 14, b"\xfd\x99" + b"\0" * 13 + b"\1") + l4
+	tcp = lambda flags: struct.pack(">HHIIBBHHH", 5000, 80, 1, 1, 0x50, flags, 65535, 0, 0)
+	dns = struct.pack(">HHHH", 5000, 53, 37, 0) + bytes.fromhex("abcd01200001000000000000") + b"\3www\7example\0\0\1\0\1"
+	for name, p, l4 in (("syn", 6, tcp(2)), ("rst", 6, tcp(4)), ("ack", 6, tcp(16)), ("dns", 17, dns)):
+	    for check in range(4):
+	        how = bytes([0x7c | check])
+	        pathlib.Path(sys.argv[1], f"{name}4{check}").write_bytes(how + v4(p, l4))
+	        pathlib.Path(sys.argv[1], f"{name}6{check}").write_bytes(how + v6(p, l4))
+	pathlib.Path(sys.argv[1], "fragment").write_bytes(b"\x7d" + v4(17, dns, 0x2000))
+	END
+}
+
 seed() {
 	local corpus=$build/corpus/$1
 	mkdir -p "$corpus"
@@ -111,6 +130,7 @@ seed() {
 	lists) printf '192.0.2.0/24 drop for 1h # scanner\n2001:db8::/32 limit 3 until 9000\n::/0 allow\n' >"$corpus/entries" ;;
 	control) printf '{"jsonrpc":"2.0","id":1,"method":"echo","params":{"name":"x"}}\n' >"$corpus/request" ;;
 	transaction) transaction_seeds "$corpus" ;;
+	guard) packet_seeds "$corpus" ;;
 	bgp) [ ! -f ../shared/bgp/messages.jsonl ] || bgp_messages ../shared/bgp/messages.jsonl "$corpus" ;;
 	esac
 	[ ! -d "tests/fuzz/regressions/$1" ] || cp "tests/fuzz/regressions/$1"/* "$corpus"

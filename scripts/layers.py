@@ -19,6 +19,8 @@ DPDK = {"dataplane"}
 SOCKETS = {"bgp/session.c"}
 # A stage knows the packet vector and its own table, never another stage; these describe what stages share.
 STAGE_SHARED = {"dataplane/packet.h"}
+# What a stage is made of, and what those that answer a packet share.
+PARTS = {"guard": {"limit", "known", "challenge", "list"}, "challenge": {"answer"}, "icmp": {"answer"}}
 INCLUDE = re.compile(r'^\s*#\s*include\s+([<"])([^>"]+)[>"]', re.M)
 CLOCK = re.compile(r"\bclock_now_ns\(")
 
@@ -46,7 +48,7 @@ def broken(path):
             yield f"{relative}: {target}: no arrow leads there"
         if stage_of(path) and target.startswith("dataplane/") and target not in STAGE_SHARED:
             other = pathlib.PurePath(target)
-            if other.stem not in (stage_of(path), "flowtable", "counter"):
+            if other.stem not in (stage_of(path), "flowtable", "counter", *PARTS.get(stage_of(path), ())):
                 yield f"{relative}: {target}: a stage knows no other stage"
 
 

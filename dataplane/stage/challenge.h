@@ -20,7 +20,7 @@
 #include <stdatomic.h>
 
 #include "base/siphash.h"
-#include "dataplane/answer.h"
+#include "dataplane/stage/answer.h"
 #include "dataplane/packet.h"
 
 enum {

@@ -8,7 +8,7 @@
 #include <rte_ip.h>
 
 #include "base/cursor.h"
-#include "dataplane/answer.h"
+#include "dataplane/stage/answer.h"
 
 enum {
 	ECHO_REPLY = 0,

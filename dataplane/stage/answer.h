@@ -3,8 +3,8 @@
  * What stages that answer a packet in its own mbuf have in common. The answer goes out by the port that the packet came
  * in by, to the MAC that it came from, VLAN tags as they were. One worker's packet; no state.
  */
-#ifndef DATAPLANE_ANSWER_H
-#define DATAPLANE_ANSWER_H
+#ifndef DATAPLANE_STAGE_ANSWER_H
+#define DATAPLANE_STAGE_ANSWER_H
 
 #include <string.h>
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "dataplane/answer.h"
+#include "dataplane/stage/answer.h"
 
 #include <netinet/in.h>
 
