@@ -23,6 +23,11 @@
  * drops           -                         [{reason, packets, services {NAME: packets}, text}]
  * attacks         -                         [{id, service, state, begun_s, lasted_s, meters, peak_pps, peak_kbps, packets,
  *                                            stopped_percent, by}], the newest first
+ * lists           -                         [{prefix, action, source, in_force, left_s, comment}], 10,000 at most; left_s 0:
+ *                                            for good
+ * list.add        {prefix, action, class,   {prefix}: an entry by hand, in place of one of the same prefix; action: drop,
+ *                  for, comment}             allow, limit; class with limit; for: a duration; the last three may be left out
+ * list.remove     {prefix}                  {prefix}
  * reload          -                         {generation}
  * backend.drain   {backend: "POOL/NAME"}    {backend, drained}; backend.undrain alike
  * node.drain      -                         {draining}; node.undrain alike

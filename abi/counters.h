@@ -44,6 +44,8 @@
 	X(ICMP_QUOTE, D, "icmp_quote", "ICMP error whose quotation is too short or not of a VIP's flow")               \
 	X(ICMP_OTHER, D, "icmp_other", "ICMP to a VIP that is neither echo request nor error")                         \
 	X(ICMP_CHECKSUM, D, "icmp_checksum", "ICMP echo request with a wrong checksum")                                \
+	X(LISTED, D, "listed", "source is in a list of prefixes to drop")                                              \
+	X(LIST_LIMIT, D, "list_limit", "over the limit that a list of prefixes sets for its source")                   \
 	X(REFLECTOR, D, "reflector", "UDP from the port of a service that attackers make answer to others")            \
 	X(NOT_CLIENT, D, "not_client", "TCP segment that no client of a server sends: SYN and ACK, a stray reset")     \
 	X(DNS_MALFORMED, D, "dns_malformed", "to a DNS service, but not a well-formed query")                          \

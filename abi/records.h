@@ -26,9 +26,12 @@ enum abi_record_type {
 	ABI_GUARD,
 	ABI_BOGON,
 	ABI_REFLECTOR,
+	ABI_LIST_CLASS,
+	ABI_LIST, /* outside of transactions too */
 	/* replies */
 	ABI_ACK = 64,
 	ABI_NAK,
+	ABI_LISTED,
 	/* events */
 	ABI_PORT_CHANGED = 128,
 	ABI_SETTLED,
@@ -194,6 +197,47 @@ struct abi_reflector { /* a UDP source port of amplified answers */
 	uint8_t zero[58];
 };
 
+struct abi_list_class { /* what a listed source may send while it is limited, armed or not */
+	uint16_t type;
+	uint16_t index;	   /* the class, < ABI_LIST_CLASSES */
+	uint16_t burst_ms; /* 1..60000 */
+	uint8_t zero[2];
+	struct abi_guard_rates rates; /* of each source address */
+	uint8_t zero2[44];
+};
+
+enum abi_list_op {
+	ABI_LIST_RESET = 0, /* takes all entries away */
+	ABI_LIST_SET,	    /* replaces the entry of the same prefix */
+	ABI_LIST_REMOVE,    /* of one that isn't there: nothing */
+	ABI_LIST_PUBLISH,   /* the workers see all changes so far, at once; is answered by LISTED */
+};
+
+/*
+ * A change of the lists of prefixes. They are no part of a generation: a million entries are not to be sent again with each,
+ * nor one to wait for the tables. A change that fails makes the next PUBLISH fail, which then changes nothing.
+ */
+struct abi_list {
+	uint16_t type;
+	uint8_t op;	/* enum abi_list_op */
+	uint8_t action; /* SET: enum abi_list_action, not NONE */
+	uint8_t class;	/* SET with LIST_LIMIT, else 0 */
+	uint8_t len;	/* SET, REMOVE: of the prefix */
+	uint8_t zero[2];
+	struct addr addr; /* SET, REMOVE: host bits zero */
+	uint8_t zero2[4];
+	uint64_t token; /* PUBLISH: is given back */
+	uint8_t zero3[24];
+};
+
+struct abi_listed {
+	uint16_t type;
+	uint16_t error; /* errno of the first change that failed; 0: published */
+	uint32_t entries; /* in force */
+	uint64_t token;
+	uint8_t zero[48];
+};
+
 enum abi_nak_reason {
 	ABI_NAK_SEQUENCE = 1, /* BEGIN inside of a transaction, or a record outside of one */
 	ABI_NAK_GENERATION,   /* not above the served one, base not the served one, or COMMIT of another */
@@ -279,6 +323,9 @@ union abi_record {
 	struct abi_bogon bogon;
 	struct abi_reflector reflector;
 	struct abi_attack attack;
+	struct abi_list_class list_class;
+	struct abi_list list;
+	struct abi_listed listed;
 };
 
 #define ABI_ASSERT_RECORD(name) _Static_assert(sizeof(struct name) == 64, #name)
@@ -299,6 +346,10 @@ ABI_ASSERT_RECORD(abi_guard);
 ABI_ASSERT_RECORD(abi_bogon);
 ABI_ASSERT_RECORD(abi_reflector);
 ABI_ASSERT_RECORD(abi_attack);
+ABI_ASSERT_RECORD(abi_list_class);
+ABI_ASSERT_RECORD(abi_list);
+ABI_ASSERT_RECORD(abi_listed);
+_Static_assert(offsetof(struct abi_list, token) == 32, "struct abi_list");
 _Static_assert(sizeof(union abi_record) == 64, "union abi_record");
 _Static_assert(offsetof(struct abi_vip, addr) == 16, "struct abi_vip");
 _Static_assert(offsetof(struct abi_service, port_first) == 16, "struct abi_service");

@@ -88,6 +88,7 @@ compiled_free(struct compiled *image)
 	free(image->guards);
 	free(image->bogons);
 	free(image->reflectors);
+	free(image->list_classes);
 	free(image->slots);
 	free(image);
 }
@@ -119,7 +120,8 @@ image_new(const struct model *model, struct compiled **out)
 				   .n_nexthops = n_backends,
 				   .n_guards = model->n_services,
 				   .n_bogons = model->n_bogons,
-				   .n_reflectors = model->n_reflectors};
+				   .n_reflectors = model->n_reflectors,
+				   .n_list_classes = ABI_LIST_CLASSES};
 	image->vips = records_new(image->n_vips);
 	image->services = records_new(image->n_services);
 	image->pools = records_new(image->n_pools);
@@ -128,9 +130,11 @@ image_new(const struct model *model, struct compiled **out)
 	image->guards = records_new(image->n_guards);
 	image->bogons = records_new(image->n_bogons);
 	image->reflectors = records_new(image->n_reflectors);
+	image->list_classes = records_new(image->n_list_classes);
 	image->slots = malloc((image->n_pools ? image->n_pools : 1) * ABI_SLOTS * sizeof(*image->slots));
 	if (!image->vips || !image->services || !image->pools || !image->backends || !image->nexthops ||
-	    !image->guards || !image->bogons || !image->reflectors || !image->slots) {
+	    !image->guards || !image->bogons || !image->reflectors || !image->list_classes ||
+	    !image->slots) {
 		compiled_free(image);
 		return -ENOMEM;
 	}
@@ -184,6 +188,12 @@ guards_fill(const struct model *model, struct compiled *image)
 							    .index = (uint16_t)i,
 							    .len = model->bogons[i].len,
 							    .addr = model->bogons[i].addr};
+	for (unsigned i = 0; i < model->n_list_classes; i++) {
+		const struct model_list_class *class = &model->list_classes[i];
+
+		image->list_classes[class->class].list_class = (struct abi_list_class){
+			.type = ABI_LIST_CLASS, .index = class->class, .burst_ms = class->burst_ms, .rates = class->rates};
+	}
 	for (unsigned i = 0; i < model->n_reflectors; i++)
 		image->reflectors[i].reflector = (struct abi_reflector){
 			.type = ABI_REFLECTOR, .index = (uint16_t)i, .port = model->reflectors[i].port};

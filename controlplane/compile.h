@@ -36,6 +36,7 @@ struct compiled {
 	unsigned n_guards; /* n_services */
 	unsigned n_bogons;
 	unsigned n_reflectors;
+	unsigned n_list_classes; /* ABI_LIST_CLASSES */
 	union abi_record *vips;
 	union abi_record *services;
 	union abi_record *pools;
@@ -44,6 +45,7 @@ struct compiled {
 	union abi_record *guards;
 	union abi_record *bogons;
 	union abi_record *reflectors;
+	union abi_record *list_classes;
 	uint16_t *slots; /* ABI_SLOTS owners for each pool */
 };
 

@@ -186,6 +186,18 @@ print_guard_section(FILE *file, const struct model *m)
 			print_key(file, ", reason: ", m->reflectors[i].reason);
 		fputs("}\n", file);
 	}
+	fputs(m->n_lists ? "  lists:\n" : "  lists: []\n", file);
+	for (unsigned i = 0; i < m->n_lists; i++) {
+		print_key(file, "    - {name: ", m->lists[i].name);
+		print_key(file, ", file: ", m->lists[i].path);
+		fputs("}\n", file);
+	}
+	fputs(m->n_list_classes ? "  classes:\n" : "  classes: []\n", file);
+	for (unsigned i = 0; i < m->n_list_classes; i++) {
+		fprintf(file, "    - {class: %u, burst: %ums, ", m->list_classes[i].class, m->list_classes[i].burst_ms);
+		print_rates(file, "", &m->list_classes[i].rates);
+		fputc('\n', file);
+	}
 	fputs("  defaults:\n", file);
 	print_guard(file, "    ", &m->guard);
 }

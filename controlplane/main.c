@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "base/log.h"
 #include "controlplane/node.h"
@@ -83,14 +84,29 @@ options_parse(int argc, char **argv, struct options *options)
 	return 0;
 }
 
+/* The files that the configuration names. */
+static bool
+lists_check(const struct model *model, struct config_errors *errors)
+{
+	for (unsigned i = 0; i < model->n_lists; i++) {
+		struct listfile *file = NULL;
+
+		if (listfile_load(model->lists[i].path, (uint64_t)time(NULL), &file, errors) != 0)
+			return false;
+		listfile_free(file);
+	}
+	return true;
+}
+
 static int
 check(const struct options *options)
 {
 	struct config_errors errors = {0};
 	struct model *model = NULL;
 
-	if (config_load(options->path, &model, &errors) != 0) {
+	if (config_load(options->path, &model, &errors) != 0 || !lists_check(model, &errors)) {
 		config_errors_print(&errors, stderr);
+		model_free(model);
 		return EXIT_FAILURE;
 	}
 	if (options->print)

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "abi/control.h"
 #include "base/clock.h"
@@ -219,6 +220,7 @@ VIEW(workers)
 VIEW(ports)
 VIEW(drops)
 VIEW(attacks)
+VIEW(lists)
 
 /* Changes. */
 
@@ -317,6 +319,92 @@ call_node_undrain(void *context, struct control_call *call, const json_t *params
 	return set_node(context, false, result, error);
 }
 
+/* The prefix in the call's params; false: *error says why not. */
+static bool
+prefix_param(const json_t *params, struct prefix *prefix, struct control_error *error)
+{
+	const char *text = json_string_value(json_object_get(params, "prefix"));
+
+	if (text && prefix_parse(text, prefix) == 0)
+		return true;
+	control_fail(error, CONTROL_INVALID_PARAMS, "\"%s\" is no prefix such as 192.0.2.0/24 or 2001:db8::/32", text ? text : "");
+	return false;
+}
+
+static bool
+entry_param(const json_t *params, struct list_entry *entry, struct control_error *error)
+{
+	static const char *const actions[] = {[LIST_DROP] = "drop", [LIST_ALLOW] = "allow", [LIST_LIMIT] = "limit"};
+	const char *action = json_string_value(json_object_get(params, "action"));
+	const char *lasts = json_string_value(json_object_get(params, "for"));
+	json_int_t class = json_integer_value(json_object_get(params, "class"));
+	uint64_t for_s = 0;
+
+	*entry = (struct list_entry){.action = LIST_NONE};
+	for (unsigned i = LIST_DROP; action && i <= LIST_LIMIT; i++) {
+		if (strcmp(actions[i], action) == 0)
+			entry->action = (uint8_t)i;
+	}
+	if (entry->action == LIST_NONE || class < 0 || class >= ABI_LIST_CLASSES || (class && entry->action != LIST_LIMIT)) {
+		control_fail(error, CONTROL_INVALID_PARAMS, "action is drop, allow or limit; limit takes a class, 0 to %d",
+			     ABI_LIST_CLASSES - 1);
+		return false;
+	}
+	if (lasts && list_duration_parse(lasts, &for_s) != 0) {
+		control_fail(error, CONTROL_INVALID_PARAMS, "for \"%s\" is no duration such as 90s, 10m, 2h or 7d", lasts);
+		return false;
+	}
+	entry->class = (uint8_t)class;
+	entry->until_s = for_s ? (uint64_t)time(NULL) + for_s : 0;
+	return prefix_param(params, &entry->prefix, error);
+}
+
+static int
+call_list_add(void *context, struct control_call *call, const json_t *params, json_t **result,
+	      struct control_error *error)
+{
+	struct methods *m = context;
+	const char *comment = json_string_value(json_object_get(params, "comment"));
+	char text[LIST_COMMENT_MAX + 1] = "";
+	struct list_entry entry;
+	int err;
+
+	(void)call;
+	if (!entry_param(params, &entry, error))
+		return -1;
+	for (size_t i = 0; comment && comment[i] && i < LIST_COMMENT_MAX; i++)
+		text[i] = comment[i];
+	for (char *c = text; *c; c++)
+		*c = *c < ' ' || *c > '~' ? '?' : *c;
+	entry.comment = text[0] ? text : NULL;
+	err = listing_add(m->node->listing, &entry);
+	if (err)
+		return control_fail(error, CONTROL_REFUSED, "the entry is not kept: %s", strerror(-err));
+	log_notice("lists: %s added by the operator", json_string_value(json_object_get(params, "prefix")));
+	*result = json_pack("{s:O}", "prefix", json_object_get(params, "prefix"));
+	return 0;
+}
+
+static int
+call_list_remove(void *context, struct control_call *call, const json_t *params, json_t **result,
+		 struct control_error *error)
+{
+	struct methods *m = context;
+	struct prefix prefix;
+	int err;
+
+	(void)call;
+	if (!prefix_param(params, &prefix, error))
+		return -1;
+	err = listing_remove(m->node->listing, &prefix);
+	if (err)
+		return control_fail(error, CONTROL_REFUSED, "%s",
+				    err == -ENOENT ? "there is no such entry that was made by hand" : strerror(-err));
+	log_notice("lists: %s removed by the operator", json_string_value(json_object_get(params, "prefix")));
+	*result = json_pack("{s:O}", "prefix", json_object_get(params, "prefix"));
+	return 0;
+}
+
 static const struct control_method table[] = {
 	{"status", call_status},
 	{"services", call_services},
@@ -327,6 +415,9 @@ static const struct control_method table[] = {
 	{"ports", call_ports},
 	{"drops", call_drops},
 	{"attacks", call_attacks},
+	{"lists", call_lists},
+	{"list.add", call_list_add},
+	{"list.remove", call_list_remove},
 	{"reload", call_reload},
 	{"backend.drain", call_backend_drain},
 	{"backend.undrain", call_backend_undrain},

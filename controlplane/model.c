@@ -15,6 +15,8 @@ model_free(struct model *model)
 	free(model->vips);
 	free(model->bogons);
 	free(model->reflectors);
+	free(model->lists);
+	free(model->list_classes);
 	free(model->peers);
 	free(model);
 }

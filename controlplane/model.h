@@ -112,6 +112,17 @@ struct model_reflector {
 	char reason[128];
 };
 
+struct model_list {
+	char name[MODEL_NAME_MAX];
+	char path[256];
+};
+
+struct model_list_class {
+	uint16_t class;
+	uint16_t burst_ms;
+	struct abi_guard_rates rates;
+};
+
 struct model_service {
 	char name[MODEL_NAME_MAX];
 	unsigned vip;  /* index in vips */
@@ -142,6 +153,10 @@ struct model {
 	struct model_guard guard; /* what services begin with */
 	unsigned n_bogons;
 	struct prefix *bogons;
+	unsigned n_lists;
+	struct model_list *lists; /* files of prefixes (controlplane/listfile.h) */
+	unsigned n_list_classes;
+	struct model_list_class *list_classes;
 	unsigned n_reflectors;
 	struct model_reflector *reflectors;
 };

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "base/clock.h"
 #include "base/log.h"
@@ -13,6 +14,7 @@
 
 /* Changes of one moment (a reload, a switch that reboots) are worked off together. */
 static const struct timeval RECONCILE_DELAY = {.tv_usec = 5000};
+static const struct timeval SECOND = {.tv_sec = 1};
 static const struct timeval AGAIN_DELAY = {.tv_usec = 50000};
 
 bool
@@ -194,6 +196,7 @@ on_connected(void *context)
 	struct node *node = context;
 
 	node->dataplane_alive = true;
+	listing_send(node->listing);
 	node_changed(node);
 }
 
@@ -271,6 +274,26 @@ on_attack(void *context, const struct abi_attack *attack)
 	attacks_take(node->attacks, node->model, attack, clock_now_ns());
 }
 
+static void
+on_listed(void *context, const struct abi_listed *listed)
+{
+	(void)context;
+	if (listed->error)
+		log_error("lists: the dataplane did not take the change: %s; it goes on with what it has", strerror(listed->error));
+	else
+		log_info("lists: %u entries are in force", listed->entries);
+}
+
+static void
+on_second(evutil_socket_t fd, short what, void *context)
+{
+	struct node *node = context;
+
+	(void)fd;
+	(void)what;
+	listing_tick(node->listing, (uint64_t)time(NULL));
+}
+
 static const struct publish_events PUBLISH_EVENTS = {
 	.connected = on_connected,
 	.served = on_served,
@@ -279,6 +302,7 @@ static const struct publish_events PUBLISH_EVENTS = {
 	.port_changed = on_neighbours,
 	.settled = on_settled,
 	.attack = on_attack,
+	.listed = on_listed,
 };
 
 static int
@@ -315,14 +339,16 @@ first_verdicts_ns(const struct model *model)
 	return longest_ms * CLOCK_NS_PER_MS + 500 * CLOCK_NS_PER_MS;
 }
 
-/* Takes the model over. All that can fail comes first. */
+/* Takes the model over. All that can fail comes first, and what a file can be wrong in, with its errors, first of all. */
 static int
-adopt(struct node *node, struct model *model)
+adopt(struct node *node, struct model *model, struct config_errors *errors)
 {
 	enum announce_verdict *verdicts = calloc(model->n_vips + 1, sizeof(*verdicts));
 	struct facts_way *ways = calloc(model_backends(model) + 1, sizeof(*ways));
-	int err = verdicts && ways ? watch_backends(node, model) : -ENOMEM;
+	int err = verdicts && ways ? listing_adopt(node->listing, model, errors) : -ENOMEM;
 
+	if (!err)
+		err = watch_backends(node, model);
 	if (!err)
 		err = checker_apply(node->checker, model);
 	if (!err)
@@ -371,8 +397,10 @@ node_reload(struct node *node)
 	}
 	err = refuse_moved_sockets(node, model);
 	if (!err) {
-		err = adopt(node, model);
-		if (err)
+		err = adopt(node, model, &errors);
+		if (err && errors.n)
+			config_errors_format(&errors, node->config_error, sizeof(node->config_error));
+		else if (err)
 			snprintf(node->config_error, sizeof(node->config_error), "%s", strerror(-err));
 	}
 	if (err) {
@@ -408,7 +436,11 @@ parts_new(struct node *node)
 	node->peering = peering_new(node->base);
 	node->checker = checker_new(node->base, on_health, node);
 	node->attacks = attacks_new();
-	if (!node->admin || !node->reconcile || !node->patience || !node->peering || !node->checker || !node->attacks)
+	snprintf(state, sizeof(state), "%s.lists", node->model->control_socket);
+	node->listing = listing_new(state);
+	node->second = event_new(node->base, -1, EV_PERSIST, on_second, node);
+	if (!node->admin || !node->reconcile || !node->patience || !node->peering || !node->checker || !node->attacks ||
+	    !node->listing || !node->second || event_add(node->second, &SECOND) != 0)
 		return -ENOMEM;
 	err = compile_new(&node->compile);
 	if (!err)
@@ -421,7 +453,10 @@ parts_new(struct node *node)
 		log_error("http: can't listen on %s", node->model->http_listen);
 		return -EADDRNOTAVAIL;
 	}
-	return publish_new(node->base, node->model->dataplane_socket, &PUBLISH_EVENTS, node, &node->publish);
+	err = publish_new(node->base, node->model->dataplane_socket, &PUBLISH_EVENTS, node, &node->publish);
+	if (!err)
+		listing_attach(node->listing, node->publish);
+	return err;
 }
 
 /* Sessions come up even when no dataplane does: people and routers should see that the node is there. */
@@ -437,6 +472,7 @@ patience_start(struct node *node)
 int
 node_init(struct node *node, struct event_base *base, const char *config_path)
 {
+	struct config_errors errors = {0};
 	struct model *model = NULL;
 	int err;
 
@@ -448,7 +484,8 @@ node_init(struct node *node, struct event_base *base, const char *config_path)
 	err = parts_new(node);
 	if (!err) {
 		node->model = NULL;
-		err = adopt(node, model);
+		err = adopt(node, model, &errors);
+		config_errors_print(&errors, stderr);
 		if (err)
 			node->model = model;
 		else
@@ -472,6 +509,9 @@ node_fini(struct node *node)
 	neighbours_free(node->neighbours);
 	compile_free(node->compile);
 	attacks_free(node->attacks);
+	listing_free(node->listing);
+	if (node->second)
+		event_free(node->second);
 	if (node->patience)
 		event_free(node->patience);
 	if (node->reconcile)

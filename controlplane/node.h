@@ -19,6 +19,7 @@
 #include "controlplane/config.h"
 #include "controlplane/control.h"
 #include "controlplane/facts.h"
+#include "controlplane/listing.h"
 #include "controlplane/neighbour.h"
 #include "controlplane/peering.h"
 #include "controlplane/publish.h"
@@ -38,6 +39,8 @@ struct node {
 	struct model *model;
 	struct admin *admin;
 	struct attacks *attacks;
+	struct listing *listing;
+	struct event *second; /* each second */
 	struct checker *checker;
 	struct neighbours *neighbours;
 	struct compile *compile;

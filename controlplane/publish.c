@@ -33,6 +33,7 @@ struct publish {
 	struct compiled *flying;
 	struct compiled *wanted;
 	struct transaction transaction;
+	struct transaction lists; /* LIST records that wait; no transaction, but a list of records as one is */
 };
 
 /* What was in flight is wanted again, unless something newer is. */
@@ -61,6 +62,25 @@ transaction_push(struct publish *p)
 		return;
 	p->progress_at_ns = clock_now_ns();
 	connection_ring(p->connection);
+}
+
+/* Never in the middle of a transaction. */
+static void
+lists_push(struct publish *p)
+{
+	struct region_rings *rings = connection_rings(p->connection);
+	struct transaction *t = &p->lists;
+	uint32_t before = t->pushed;
+
+	if (p->flying && p->transaction.pushed < p->transaction.n)
+		return;
+	while (t->pushed < t->n && ring_push(&rings->commands, &t->records[t->pushed]))
+		t->pushed++;
+	if (t->pushed == before)
+		return;
+	connection_ring(p->connection);
+	if (t->pushed == t->n)
+		transaction_fini(t);
 }
 
 static void
@@ -171,6 +191,9 @@ reply_take(struct publish *p, const union abi_record *record)
 	case ABI_SETTLED:
 		p->events->settled(p->context, record->settled.generation);
 		break;
+	case ABI_LISTED:
+		p->events->listed(p->context, &record->listed);
+		break;
 	case ABI_ATTACK:
 		p->events->attack(p->context, &record->attack);
 		break;
@@ -222,6 +245,7 @@ on_look(void *context)
 		return;
 	transaction_start(p);
 	transaction_push(p);
+	lists_push(p);
 	answer_await(p);
 }
 
@@ -242,6 +266,7 @@ on_down(void *context, bool was_alive)
 	struct publish *p = context;
 
 	flying_return(p);
+	transaction_fini(&p->lists);
 	if (!p->wanted) {
 		p->wanted = p->acked;
 		p->acked = NULL;
@@ -303,6 +328,7 @@ publish_free(struct publish *p)
 		return;
 	connection_free(p->connection);
 	transaction_fini(&p->transaction);
+	transaction_fini(&p->lists);
 	compiled_free(p->wanted);
 	compiled_free(p->flying);
 	compiled_free(p->acked);
@@ -316,6 +342,18 @@ publish_want(struct publish *p, struct compiled *image)
 	compiled_free(p->wanted);
 	p->wanted = image;
 	p->retry_at_ns = 0;
+	connection_look(p->connection);
+}
+
+void
+publish_list(struct publish *p, const union abi_record *record)
+{
+	if (!connection_is_up(p->connection))
+		return;
+	transaction_add(&p->lists, record);
+	if (p->lists.failed)
+		log_error("publish: out of memory: a change of the lists is lost until the dataplane is connected anew");
+	p->lists.failed = false;
 	connection_look(p->connection);
 }
 

@@ -23,6 +23,7 @@ struct publish_events {
 	void (*port_changed)(void *context);
 	void (*settled)(void *context, uint64_t generation);
 	void (*attack)(void *context, const struct abi_attack *attack);
+	void (*listed)(void *context, const struct abi_listed *listed); /* lists of prefixes are published, or why not */
 };
 
 MUST_CHECK int publish_new(struct event_base *base, const char *socket_path, const struct publish_events *events,
@@ -31,6 +32,10 @@ void publish_free(struct publish *publish); /* NULL is fine */
 
 /* Takes ownership of the image. */
 void publish_want(struct publish *publish, struct compiled *image);
+
+/* A LIST record, in the order of the calls, between transactions. Without a connection, or out of memory, it is lost: what
+ * isn't there can't be sent, and a new connection asks for all. */
+void publish_list(struct publish *publish, const union abi_record *record);
 
 /* For readers; NULL while there is no connection. Valid until the next callback `lost`. */
 const struct region_counters *publish_counters(const struct publish *publish);

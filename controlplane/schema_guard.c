@@ -120,6 +120,53 @@ read_reflectors(struct reading *r, const struct yaml_tree *value, const struct s
 		schema_map(r, item, "a reflector", keys, ARRAY_LEN(keys), &list[i++]);
 }
 
+static void
+read_lists(struct reading *r, const struct yaml_tree *value, const struct schema_key *key, void *target)
+{
+	static const struct schema_key keys[] = {
+		{.name = "name", .parse = scalar_name, FIELD(model_list, name), .required = true},
+		{.name = "file", .parse = scalar_string, FIELD(model_list, path), .required = true},
+	};
+	struct model_list *list = schema_list(r, value, key, sizeof(*list), &r->model->n_lists);
+	unsigned i = 0;
+
+	(void)target;
+	r->model->lists = list;
+	for (const struct yaml_tree *item = value->first; list && item; item = item->next, i++) {
+		schema_map(r, item, "a list", keys, ARRAY_LEN(keys), &list[i]);
+		for (unsigned k = 0; k < i; k++) {
+			if (list[i].name[0] && strcmp(list[k].name, list[i].name) == 0)
+				reading_fail(r, item, "list %s is there twice", list[i].name);
+		}
+	}
+}
+
+static void
+read_list_classes(struct reading *r, const struct yaml_tree *value, const struct schema_key *key, void *target)
+{
+	static const struct schema_key keys[] = {
+		{.name = "class", .parse = scalar_integer, FIELD(model_list_class, class), .required = true,
+		 .max = ABI_LIST_CLASSES - 1},
+		{.name = "burst", .parse = scalar_ms, FIELD(model_list_class, burst_ms), .min = 1, .max = 60000},
+		RATES(model_list_class, rates),
+	};
+	struct model_list_class *list = schema_list(r, value, key, sizeof(*list), &r->model->n_list_classes);
+	unsigned i = 0;
+
+	(void)target;
+	r->model->list_classes = list;
+	for (const struct yaml_tree *item = value->first; list && item; item = item->next, i++) {
+		unsigned before = r->errors->n;
+
+		list[i].burst_ms = 1000;
+		schema_map(r, item, "a class", keys, ARRAY_LEN(keys), &list[i]);
+		for (unsigned k = 0; r->errors->n == before && k < i; k++) {
+			if (list[k].class == list[i].class)
+				reading_fail(r, item, "class %u is there twice", list[i].class);
+		}
+	}
+}
+
 /* What a service is guarded by when nothing is said. */
 static const struct model_guard guard_default = {
 	.mode = MODEL_GUARD_AUTO,
@@ -143,6 +190,8 @@ schema_guard_section(struct reading *r, const struct yaml_tree *root)
 	static const struct schema_key keys[] = {
 		{.name = "bogons", .parse = read_bogons, .max = ABI_BOGONS_MAX},
 		{.name = "reflectors", .parse = read_reflectors, .max = ABI_REFLECTORS_MAX},
+		{.name = "lists", .parse = read_lists, .max = 63},
+		{.name = "classes", .parse = read_list_classes, .max = ABI_LIST_CLASSES},
 		{.name = "defaults", .parse = schema_guard, FIELD(model, guard)},
 	};
 	const struct yaml_tree *section = yaml_tree_get(root, "guard");

@@ -6,8 +6,8 @@
 
 #include "base/crc32c.h"
 
-static void
-record_add(struct transaction *t, const union abi_record *record)
+void
+transaction_add(struct transaction *t, const union abi_record *record)
 {
 	if (t->n == t->room) {
 		uint32_t room = t->room ? 2 * t->room : 256;
@@ -32,7 +32,7 @@ slots_add(struct transaction *t, unsigned pool, unsigned first, unsigned count, 
 					     .count = (uint16_t)count}};
 
 	memcpy(record.slots.owner, owner + first, count * sizeof(*owner));
-	record_add(t, &record);
+	transaction_add(t, &record);
 }
 
 /* before: NULL sends the whole table, else what differs, in parts that end at a difference. */
@@ -69,11 +69,11 @@ records_diff(struct transaction *t, enum abi_record_type type, struct list befor
 		bool is = i < after.n && after.at[i].type != 0;
 
 		if (is && (!was || memcmp(&before.at[i], &after.at[i], sizeof(after.at[i])) != 0)) {
-			record_add(t, &after.at[i]);
+			transaction_add(t, &after.at[i]);
 		} else if (was && !is) {
 			union abi_record gone = {.remove = {.type = ABI_REMOVE, .index = (uint16_t)i, .of = (uint16_t)type}};
 
-			record_add(t, &gone);
+			transaction_add(t, &gone);
 		}
 	}
 }
@@ -109,6 +109,8 @@ image_diff(struct transaction *t, const struct compiled *before, const struct co
 		     (struct list){after->bogons, after->n_bogons});
 	records_diff(t, ABI_REFLECTOR, (struct list){before->reflectors, before->n_reflectors},
 		     (struct list){after->reflectors, after->n_reflectors});
+	records_diff(t, ABI_LIST_CLASS, (struct list){before->list_classes, before->n_list_classes},
+		     (struct list){after->list_classes, after->n_list_classes});
 }
 
 struct transaction
@@ -118,7 +120,7 @@ transaction_of(const struct compiled *before, const struct compiled *after)
 	const union abi_record begin = {.type = ABI_BEGIN};
 	struct transaction t = {.is_full = !before};
 
-	record_add(&t, &begin);
+	transaction_add(&t, &begin);
 	image_diff(&t, before ? before : &nothing, after);
 	return t;
 }
@@ -134,7 +136,7 @@ transaction_seal(struct transaction *t, uint64_t generation, uint64_t base)
 						 .generation = generation,
 						 .base = t->is_full ? 0 : base};
 	commit.commit.crc = crc32c(0, &t->records[1], (t->n - 1) * sizeof(*t->records));
-	record_add(t, &commit);
+	transaction_add(t, &commit);
 }
 
 void

@@ -21,6 +21,8 @@ struct transaction {
 
 /* before: NULL for a full transaction. Holds BEGIN (not filled in yet) and the records; `failed` when memory ran out. */
 struct transaction transaction_of(const struct compiled *before, const struct compiled *after);
+/* One record more; `failed` when memory ran out. */
+void transaction_add(struct transaction *t, const union abi_record *record);
 /* Fills in BEGIN and adds COMMIT. base: the generation that a delta changes. */
 void transaction_seal(struct transaction *t, uint64_t generation, uint64_t base);
 void transaction_fini(struct transaction *t);

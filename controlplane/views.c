@@ -3,6 +3,7 @@
 
 #include <netinet/in.h>
 #include <stdio.h>
+#include <time.h>
 
 #include "base/clock.h"
 #include "controlplane/facts.h"
@@ -329,4 +330,41 @@ view_attacks(const struct node *node)
 	for (unsigned n = 0; (attack = attacks_lookup(node->attacks, n)); n++)
 		json_array_append_new(list, view_attack(attack, now_ns));
 	return list;
+}
+
+enum { LISTS_SHOWN_MAX = 10000 };
+
+struct lists_view {
+	const struct lists *lists;
+	json_t *list;
+	uint64_t now_s;
+};
+
+static void
+view_list_entry(void *context, unsigned source, const struct list_entry *e, bool is_in_force)
+{
+	static const char *const actions[] = {[LIST_DROP] = "drop", [LIST_ALLOW] = "allow", [LIST_LIMIT] = "limit"};
+	struct lists_view *view = context;
+	const char *name = lists_source_name(view->lists, source);
+	char text[PREFIX_TEXT_MAX], action[16];
+
+	if (json_array_size(view->list) >= LISTS_SHOWN_MAX)
+		return;
+	snprintf(action, sizeof(action), e->action == LIST_LIMIT ? "%s %u" : "%s", actions[e->action], (unsigned)e->class);
+	json_array_append_new(view->list,
+			      json_pack("{s:s, s:s, s:s, s:b, s:I, s:s}", "prefix", prefix_format(&e->prefix, text), "action",
+					action, "source", source == LISTS_MANUAL || !name ? "by hand" : name, "in_force",
+					is_in_force, "left_s",
+					(json_int_t)(e->until_s > view->now_s ? e->until_s - view->now_s : 0), "comment",
+					e->comment ? e->comment : ""));
+}
+
+json_t *
+view_lists(const struct node *node)
+{
+	struct lists_view view = {
+		.lists = listing_lists(node->listing), .list = json_array(), .now_s = (uint64_t)time(NULL)};
+
+	lists_each(view.lists, view_list_entry, &view);
+	return view.list;
 }

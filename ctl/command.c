@@ -14,9 +14,11 @@ enum { TIMEOUT_DEFAULT_S = 30, TIMEOUT_MAX_S = 86400 };
 
 static const char usage[] =
 	"usage: nearcastctl [options] COMMAND\n"
-	"  status | services | backends [POOL] | vips | bgp | workers | ports | drops | attacks\n"
+	"  status | services | backends [POOL] | vips | bgp | workers | ports | drops | attacks | lists\n"
 	"  backend drain POOL/NAME       new flows go elsewhere, running ones finish; undrain undoes it\n"
 	"  node drain                    withdraw all VIPs and wait until traffic has gone; undrain undoes it\n"
+	"  list add PREFIX ACTION        drop, allow or limit CLASS what comes from there, with --for and --comment\n"
+	"  list remove PREFIX            an entry that was made by hand\n"
 	"  reload                        read the configuration file again\n"
 	"  wait CONDITION                dataplane, generation, settled, established, announced or drained\n"
 	"options:\n"
@@ -25,6 +27,8 @@ static const char usage[] =
 	"  --watch           again each second\n"
 	"  --all             drops: those that count nothing too\n"
 	"  --timeout TIME    wait, node drain: at most so long, as 500ms, 30s, 2m (30s; node drain: 60m)\n"
+	"  --for TIME        list add: 90s, 10m, 2h, 7d; else for good\n"
+	"  --comment TEXT    list add: why\n"
 	"  --no-wait         node drain: only withdraw\n"
 	"  --version, --help\n"
 	"exit: 0 done, 1 refused or not met in time, 2 usage, 3 no control plane there or it broke off\n";
@@ -56,6 +60,8 @@ static const struct view {
 			  {"TO KERNEL", "kernel_unicast"}, {"MULTICAST", "kernel_multicast"},
 			  {"BROADCAST", "kernel_broadcast"})},
 	{"drops", COLUMNS({"REASON", "reason"}, {"PACKETS", "packets"}, {"SERVICES", "services"}, {"WHAT", "text"})},
+	{"lists", COLUMNS({"PREFIX", "prefix"}, {"ACTION", "action"}, {"FROM", "source"}, {"IN FORCE", "in_force"},
+			  {"LEFT s", "left_s"}, {"COMMENT", "comment"})},
 	{"attacks", COLUMNS({"ID", "id"}, {"SERVICE", "service"}, {"STATE", "state"}, {"BEGAN s", "begun_s"},
 			    {"LASTED s", "lasted_s"}, {"OVER IN", "meters"}, {"PEAK pps", "peak_pps"},
 			    {"kbit/s", "peak_kbps"}, {"PACKETS", "packets"}, {"STOPPED%", "stopped_percent"},
@@ -75,6 +81,9 @@ static const struct {
 	{{"node", "drain"}, "node.drain"},
 	{{"node", "undrain"}, "node.undrain"},
 	{{"wait", ""}, "wait"},
+	{{"list", "add", "", ""}, "list.add"},
+	{{"list", "add", "", "limit", ""}, "list.add"},
+	{{"list", "remove", ""}, "list.remove"},
 };
 
 static int
@@ -117,6 +126,12 @@ option_take(struct command *c, int option, char fault[static COMMAND_FAULT_MAX])
 	case 'n':
 		c->no_wait = true;
 		return 0;
+	case 'f':
+		c->lasts = optarg;
+		return 0;
+	case 'c':
+		c->comment = optarg;
+		return 0;
 	case 'V':
 		c->wants_version = true;
 		return 0;
@@ -141,6 +156,7 @@ command_parse(int argc, char **argv, struct command *command, char fault[static 
 		{"socket", required_argument, NULL, 's'},  {"json", no_argument, NULL, 'j'},
 		{"watch", no_argument, NULL, 'w'},	   {"all", no_argument, NULL, 'a'},
 		{"timeout", required_argument, NULL, 't'}, {"no-wait", no_argument, NULL, 'n'},
+		{"for", required_argument, NULL, 'f'},	   {"comment", required_argument, NULL, 'c'},
 		{"version", no_argument, NULL, 'V'},	   {"help", no_argument, NULL, 'h'},
 		{0},
 	};
@@ -186,9 +202,32 @@ form_fits(const struct command *c, const char *const words[COMMAND_WORDS_MAX])
 }
 
 static json_t *
+list_params(const struct command *c)
+{
+	json_t *params = json_pack("{s:s}", "prefix", c->words[2]);
+	char *end;
+	long class;
+
+	if (c->n_words > 3)
+		json_object_set_new(params, "action", json_string(c->words[3]));
+	if (c->n_words > 4) {
+		class = strtol(c->words[4], &end, 10);
+		json_object_set_new(params, "class", json_integer(*end ? -1 : class)); /* -1: refused with the range */
+	}
+	if (c->lasts)
+		json_object_set_new(params, "for", json_string(c->lasts));
+	if (c->comment)
+		json_object_set_new(params, "comment", json_string(c->comment));
+	return params;
+}
+
+static json_t *
 params_of(const struct command *c)
 {
 	double timeout_s = c->timeout_s > 0 ? c->timeout_s : TIMEOUT_DEFAULT_S;
+
+	if (strcmp(c->words[0], "list") == 0)
+		return list_params(c);
 
 	if (strcmp(c->words[0], "backend") == 0)
 		return json_pack("{s:s}", "backend", c->words[2]);

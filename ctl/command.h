@@ -7,7 +7,7 @@
 
 #include "ctl/table.h"
 
-enum { COMMAND_WORDS_MAX = 3, COMMAND_FAULT_MAX = 160 };
+enum { COMMAND_WORDS_MAX = 5, COMMAND_FAULT_MAX = 160 };
 
 /* Exit codes; --help tells them. */
 enum { COMMAND_REFUSED = 1, COMMAND_USAGE = 2, COMMAND_UNREACHABLE = 3 };
@@ -21,6 +21,8 @@ struct command {
 	bool wants_help;
 	bool wants_version;
 	double timeout_s; /* 0: not given */
+	const char *lasts;   /* --for; NULL: not given */
+	const char *comment; /* NULL: not given */
 	unsigned n_words;
 	const char *words[COMMAND_WORDS_MAX];
 };

@@ -5,15 +5,17 @@ _nearcastctl() {
 	for word in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
 		if [ "$skip" = yes ]; then skip=no; continue; fi
 		case $word in
-		--socket | --timeout) skip=yes ;;
+		--socket | --timeout | --for | --comment) skip=yes ;;
 		--*) ;;
 		*) words+=("$word") ;;
 		esac
 	done
 	local choices
 	case "${words[*]}" in
-	'') choices='status services backends vips bgp workers ports drops attacks reload backend node wait' ;;
+	'') choices='status services backends vips bgp workers ports drops attacks lists reload backend node list wait' ;;
 	backend | node) choices='drain undrain' ;;
+	list) choices='add remove' ;;
+	'list add '*) choices='drop allow limit' ;;
 	wait) choices='dataplane generation settled established announced drained' ;;
 	backends) choices=$(nearcastctl --json backends 2>/dev/null | sed -n 's/.*"pool": "\(.*\)",*/\1/p' | sort -u) ;;
 	'backend drain' | 'backend undrain')
@@ -23,7 +25,7 @@ _nearcastctl() {
 	*) choices='' ;;
 	esac
 	case $current in
-	-*) choices='--socket --json --watch --all --timeout --no-wait --version --help' ;;
+	-*) choices='--socket --json --watch --all --timeout --for --comment --no-wait --version --help' ;;
 	esac
 	mapfile -t COMPREPLY < <(compgen -W "$choices" -- "$current")
 }

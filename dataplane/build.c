@@ -351,34 +351,43 @@ checker_of(const struct work *k, const struct abi_service *of)
 	return SERVICE_NONE;
 }
 
-static int
-build_guards(struct work *k)
+static void
+guards_gather(struct work *k, struct guard_spec *spec)
 {
 	const struct wanted *w = k->b->wanted;
-	struct abi_guard *records = calloc(ABI_SERVICES_MAX, sizeof(*records));
-	uint64_t reflectors[1024] = {0};
 
-	for (unsigned i = 0; records && i < ABI_SERVICES_MAX; i++) {
+	for (unsigned i = 0; i < ABI_SERVICES_MAX; i++) {
 		const struct abi_guard *r = &w->guards[i].guard;
-		unsigned index = k->service_of[i];
+		const struct abi_service *s = &w->services[i].service;
 
 		if (!r->type)
 			continue;
-		records[index] = *r;
-		k->b->guards[index] = (struct build_guard){
-			.record = *r,
-			.key = w->services[i].service.key,
-			.checker = r->check == ABI_GUARD_CHECK_DNS ? checker_of(k, &w->services[i].service) : SERVICE_NONE};
+		spec->guards[k->service_of[i]] = *r;
+		k->b->guards[k->service_of[i]] =
+			(struct build_guard){.record = *r,
+					     .key = s->key,
+					     .checker = r->check == ABI_GUARD_CHECK_DNS ? checker_of(k, s) : SERVICE_NONE};
 	}
+	for (unsigned i = 0; i < ABI_LIST_CLASSES; i++)
+		spec->classes[i] = w->list_classes[i].list_class;
 	for (unsigned i = 0; i < ABI_REFLECTORS_MAX; i++) {
 		const struct abi_reflector *r = &w->reflectors[i].reflector;
 
 		if (r->type)
-			reflectors[r->port / 64] |= UINT64_C(1) << (r->port % 64);
+			spec->reflectors[r->port / 64] |= UINT64_C(1) << (r->port % 64);
 	}
-	if (records)
-		k->b->snapshot->guard = guard_table_new(records, reflectors);
-	free(records);
+}
+
+static int
+build_guards(struct work *k)
+{
+	struct guard_spec *spec = calloc(1, sizeof(*spec));
+
+	if (!spec)
+		return -ENOMEM;
+	guards_gather(k, spec);
+	k->b->snapshot->guard = guard_table_new(spec);
+	free(spec);
 	return k->b->snapshot->guard ? 0 : -ENOMEM;
 }
 

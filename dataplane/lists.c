@@ -33,6 +33,7 @@ enum lag {
 };
 
 struct lists {
+	int fault; /* of the first record since the last PUBLISH that failed; 0: none did */
 	struct list_handle handle;
 	struct lists_config config;
 	struct copy copies[2];
@@ -250,4 +251,53 @@ lists_octets(const struct lists *l)
 	for (unsigned i = 0; i < 2; i++)
 		octets += trie_octets(&l->copies[i].v4) + trie_octets(&l->copies[i].v6);
 	return octets;
+}
+
+/* What a record asks for; -EINVAL: it is not well-formed. */
+static int
+record_apply(struct lists *l, const struct abi_list *r)
+{
+	struct prefix prefix = prefix_of(&r->addr, r->len);
+
+	switch (r->op) {
+	case ABI_LIST_RESET:
+		lists_reset(l);
+		return 0;
+	case ABI_LIST_SET:
+	case ABI_LIST_REMOVE:
+		break;
+	default:
+		return -EINVAL;
+	}
+	if (addr_len(&r->addr) == 0 || r->len > addr_bits(&r->addr) || !addr_equal(&prefix.addr, &r->addr))
+		return -EINVAL;
+	if (r->op == ABI_LIST_SET) {
+		if (r->action < LIST_DROP || r->action > LIST_LIMIT || (r->class && r->action != LIST_LIMIT))
+			return -EINVAL;
+		return lists_set(l, &prefix, (enum abi_list_action)r->action, r->class);
+	}
+	/* Of one that isn't there: the control plane has lost count, and has what it wants. */
+	return lists_remove(l, &prefix) == -ENOMEM ? -ENOMEM : 0;
+}
+
+bool
+lists_record(struct lists *l, const struct abi_list *r, struct abi_listed *reply)
+{
+	if (r->op != ABI_LIST_PUBLISH) {
+		int err = l->fault ? 0 : record_apply(l, r);
+
+		if (err)
+			l->fault = err;
+		return false;
+	}
+	if (l->fault)
+		lists_abandon(l);
+	else
+		lists_publish(l);
+	*reply = (struct abi_listed){.type = ABI_LISTED,
+				     .error = (uint16_t)-l->fault,
+				     .entries = lists_count(l),
+				     .token = r->token};
+	l->fault = 0;
+	return true;
 }

@@ -10,6 +10,7 @@
 #ifndef DATAPLANE_LISTS_H
 #define DATAPLANE_LISTS_H
 
+#include "abi/records.h"
 #include "base/addr.h"
 #include "dataplane/stage/list.h"
 
@@ -32,6 +33,9 @@ MUST_CHECK int lists_remove(struct lists *l, const struct prefix *prefix); /* -E
 void lists_reset(struct lists *l); /* removes all */
 void lists_abandon(struct lists *l); /* the changes since the last publication are void */
 void lists_publish(struct lists *l);
+
+/* A record of the control plane's, believed in nothing. True: *reply is its answer (to PUBLISH). */
+bool lists_record(struct lists *l, const struct abi_list *record, struct abi_listed *reply);
 
 uint32_t lists_count(const struct lists *l); /* with the changes that aren't published */
 size_t lists_octets(const struct lists *l);  /* of memory held, both copies */

@@ -356,8 +356,13 @@ publish(struct mailbox *m)
 static bool
 take(struct mailbox *m, const union abi_record *record)
 {
-	union abi_record reply;
+	union abi_record reply = {0};
 
+	if (record->type == ABI_LIST) {
+		if (lists_record(m->config.lists, &record->list, &reply.listed))
+			answer(m, &reply);
+		return false;
+	}
 	switch (staging_record(m->staging, record, tables_served(m->config.tables), &reply.nak)) {
 	case STAGING_READY:
 		publish(m);

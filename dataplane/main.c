@@ -30,6 +30,7 @@ struct dataplane {
 	struct worker_shared shared;
 	struct guard_shared guard;
 	struct meter *meter;
+	struct lists *lists;
 	struct worker *workers[ABI_WORKERS_MAX];
 };
 
@@ -127,6 +128,7 @@ mailbox_open(struct dataplane *d)
 {
 	struct mailbox_config config = {.path = d->options.socket,
 					.tables = d->tables,
+					.lists = d->lists,
 					.counters = &d->counters,
 					.n_workers = d->options.n_workers,
 					.n_ports = d->ports.n};
@@ -146,15 +148,24 @@ tell_attack(void *context, const struct abi_attack *attack)
 	mailbox_attack(d->mailbox, attack);
 }
 
+static void
+grace(void *context)
+{
+	tables_grace(context);
+}
+
 static int
 guard_open(struct dataplane *d)
 {
 	struct meter_config config = {
 		.counters = &d->counters, .guard = &d->guard, .context = d, .tell = tell_attack};
+	struct lists_config lists = {.grace = grace, .context = d->tables};
 	int err = guard_shared_init(&d->guard, LIMIT_BITS_DEFAULT, KNOWN_BITS_DEFAULT);
 
-	if (!err && !(d->meter = meter_new(&config)))
+	if (!err && (!(d->meter = meter_new(&config)) || !(d->lists = lists_new(&lists))))
 		err = -ENOMEM;
+	if (!err)
+		d->guard.lists = lists_handle(d->lists);
 	if (err)
 		log_error("no memory or no random numbers for the guard: %s", strerror(-err));
 	return err;
@@ -226,6 +237,7 @@ dataplane_close(struct dataplane *d)
 	workers_stop(d);
 	tables_free(d->tables);
 	meter_free(d->meter);
+	lists_free(d->lists);
 	guard_shared_fini(&d->guard);
 	rte_free(d->rcu);
 	for (unsigned i = 0; i < d->options.n_workers; i++)

@@ -7,7 +7,7 @@
 
 #include "base/crc32c.h"
 
-enum { KINDS = ABI_REFLECTOR + 1, SEEN_WORDS = (ABI_BACKENDS_MAX + 63) / 64 };
+enum { KINDS = ABI_LIST_CLASS + 1, SEEN_WORDS = (ABI_BACKENDS_MAX + 63) / 64 };
 
 struct staging {
 	unsigned n_ports;
@@ -90,6 +90,8 @@ place(struct wanted *w, unsigned type, unsigned index)
 		return index < ABI_BOGONS_MAX ? &w->bogons[index] : NULL;
 	case ABI_REFLECTOR:
 		return index < ABI_REFLECTORS_MAX ? &w->reflectors[index] : NULL;
+	case ABI_LIST_CLASS:
+		return index < ABI_LIST_CLASSES ? &w->list_classes[index] : NULL;
 	default:
 		return NULL;
 	}
@@ -179,6 +181,7 @@ content_take(struct staging *s, const union abi_record *record, const char **tex
 	case ABI_GUARD:
 	case ABI_BOGON:
 	case ABI_REFLECTOR:
+	case ABI_LIST_CLASS:
 		return thing_take(s, record, text);
 	case ABI_SLOTS_PART:
 		return slots_take(s, &record->slots, text);

@@ -23,6 +23,7 @@ struct wanted {
 	union abi_record guards[ABI_SERVICES_MAX]; /* by the service's index */
 	union abi_record bogons[ABI_BOGONS_MAX];
 	union abi_record reflectors[ABI_REFLECTORS_MAX];
+	union abi_record list_classes[ABI_LIST_CLASSES];
 	uint16_t *owners[ABI_POOLS_MAX]; /* [ABI_SLOTS] each; NULL: none */
 };
 

@@ -110,6 +110,14 @@ reflector_fault(const struct abi_reflector *r)
 	return STAGING_ZERO(r->zero) ? NULL : STAGING_RESERVED;
 }
 
+static const char *
+list_class_fault(const struct abi_list_class *r)
+{
+	if (r->index >= ABI_LIST_CLASSES || r->burst_ms < 1 || r->burst_ms > 60000)
+		return "list class: index or burst out of range";
+	return STAGING_ZERO(r->zero) && STAGING_ZERO(r->zero2) ? NULL : STAGING_RESERVED;
+}
+
 const char *
 staging_fault(const union abi_record *record, unsigned n_ports)
 {
@@ -128,6 +136,8 @@ staging_fault(const union abi_record *record, unsigned n_ports)
 		return bogon_fault(&record->bogon);
 	case ABI_REFLECTOR:
 		return reflector_fault(&record->reflector);
+	case ABI_LIST_CLASS:
+		return list_class_fault(&record->list_class);
 	default:
 		return nexthop_fault(&record->nexthop, n_ports);
 	}

@@ -109,8 +109,8 @@ vips_add(const struct tables *t, const struct wanted *wanted)
 }
 
 /* Until every worker has passed a quiescent state, or sleeps. Main lcore may share its CPU with them: it doesn't spin. */
-static void
-grace_period(struct tables *t)
+void
+tables_grace(struct tables *t)
 {
 	static const struct timespec nap = {.tv_nsec = 50000};
 	uint64_t token;
@@ -238,7 +238,7 @@ tables_publish(struct tables *t, struct wanted *wanted, uint64_t now_ns)
 	counters_clear(t, &b->registry);
 	/* Release pairs with the workers' acquire: who sees the pointer sees the whole snapshot. */
 	atomic_store_explicit(&t->current, b->snapshot, memory_order_release);
-	grace_period(t);
+	tables_grace(t);
 	slots_collect(t, b);
 	t->in_force = b;
 	build_free(before);

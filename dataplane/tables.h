@@ -57,6 +57,9 @@ MUST_CHECK int tables_publish(struct tables *tables, struct wanted *wanted, uint
  * slot that wasn't stable became so. */
 bool tables_tick(struct tables *tables, uint64_t now_ns, uint32_t now_s);
 
+/* Returns when no worker holds what it loaded before. */
+void tables_grace(struct tables *tables);
+
 struct tables_slots {
 	uint32_t moving;
 	uint32_t settling;

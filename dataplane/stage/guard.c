@@ -78,33 +78,54 @@ rates_init(struct guard_service *service, const struct abi_guard *r)
 	service->has_unknown = r->unknown && limit_rate_init(&service->unknown, r->unknown, RTE_MAX(r->unknown / 10, 1U)) == 0;
 }
 
+static void
+class_init(struct guard_class *class, const struct abi_list_class *r)
+{
+	const uint64_t per_s[] = {r->rates.packets, r->rates.kbits * UINT64_C(1000), r->rates.openings};
+
+	for (unsigned i = 0; i < ARRAY_LEN(per_s); i++) {
+		uint64_t burst = per_s[i] * r->burst_ms / 1000;
+
+		if (per_s[i] && limit_rate_init(&class->rates[i], per_s[i], burst ? burst : 1) == 0)
+			class->limits |= (uint8_t)(1U << i);
+	}
+}
+
+static void
+service_init(struct guard_service *service, const struct abi_guard *r)
+{
+	service->filters = r->filters | r->filters_always;
+	service->filters_always = r->filters_always;
+	service->check = r->check;
+	service->prefix_v4_len = r->prefix_v4_len;
+	service->prefix_v6_len = r->prefix_v6_len;
+	rates_init(service, r);
+}
+
 struct guard_table *
-guard_table_new(const struct abi_guard *guards, const uint64_t reflectors[static 1024])
+guard_table_new(const struct guard_spec *spec)
 {
 	struct guard_table *table = calloc(1, sizeof(*table));
 
 	if (!table)
 		return NULL;
 	table->services = calloc(ABI_SERVICES_MAX, sizeof(*table->services));
-	if (!table->services) {
-		free(table);
+	table->classes = calloc(ABI_LIST_CLASSES, sizeof(*table->classes));
+	if (!table->services || !table->classes) {
+		guard_table_free(table);
 		return NULL;
 	}
-	memcpy(table->reflectors, reflectors, sizeof(table->reflectors));
+	memcpy(table->reflectors, spec->reflectors, sizeof(table->reflectors));
 	for (unsigned i = 0; i < ABI_SERVICES_MAX; i++) {
-		const struct abi_guard *r = &guards[i];
-		struct guard_service *service = &table->services[i];
-
-		if (!r->type)
+		if (!spec->guards[i].type)
 			continue;
-		service->filters = r->filters | r->filters_always;
-		service->filters_always = r->filters_always;
-		service->check = r->check;
-		service->prefix_v4_len = r->prefix_v4_len;
-		service->prefix_v6_len = r->prefix_v6_len;
-		rates_init(service, r);
-		if (r->filters_always)
+		service_init(&table->services[i], &spec->guards[i]);
+		if (spec->guards[i].filters_always)
 			table->has_always = true;
+	}
+	for (unsigned i = 0; i < ABI_LIST_CLASSES; i++) {
+		if (spec->classes[i].type)
+			class_init(&table->classes[i], &spec->classes[i]);
 	}
 	return table;
 }
@@ -115,6 +136,7 @@ guard_table_free(struct guard_table *table)
 	if (!table)
 		return;
 	free(table->services);
+	free(table->classes);
 	free(table);
 }
 

@@ -5,6 +5,8 @@
  * anyway. So a service in peace costs nothing here but one look a burst, and now and then the note that a source was
  * there.
  *
+ * A packet whose source is in a list of prefixes is dropped, held to the list's rates, or goes past all the rest.
+ *
  * A packet of an armed service meets the protocol filters, the limits of its address and of its prefix, and the source
  * check. A source that is known (stage/known.h) passes the check; one that isn't is asked for a proof where its packet
  * can be asked, and shares the service's small allowance for unknown sources where it can't. What that allowance has no
@@ -21,10 +23,12 @@
 #include "dataplane/stage/challenge.h"
 #include "dataplane/stage/known.h"
 #include "dataplane/stage/limit.h"
+#include "dataplane/stage/list.h"
 
 enum {
 	GUARD_SETTLE_S = 2, /* a source counts as seen before an attack when it was first seen so long before it */
 	GUARD_LIMITS = 6,
+	GUARD_SCOPE_CLASS = 0x8000, /* | class, where limits' scopes have a service: no service has such an index */
 	GUARD_LEARN_BURSTS = 8, /* in peace, one source of so many bursts is noted */
 };
 
@@ -41,15 +45,28 @@ struct guard_service {
 	struct limit_rate rates[GUARD_LIMITS];
 };
 
+/* What lists limit a source to. */
+struct guard_class {
+	uint8_t limits; /* bits of rates, by enum limit_kind */
+	struct limit_rate rates[GUARD_LIMITS / 2];
+};
+
 /* Immutable once published. */
 struct guard_table {
 	struct guard_service *services; /* [ABI_SERVICES_MAX] */
+	struct guard_class *classes;	/* [ABI_LIST_CLASSES] */
 	bool has_always;		/* some service has filters_always */
 	uint64_t reflectors[1024];	/* bit of each UDP source port, host order */
 };
 
-/* NULL: no memory. guards: [ABI_SERVICES_MAX] by the dataplane's index, type 0: none. */
-struct guard_table *guard_table_new(const struct abi_guard *guards, const uint64_t reflectors[static 1024]);
+/* What a table is made of; of both lists type 0: there is none at this index. */
+struct guard_spec {
+	struct abi_guard guards[ABI_SERVICES_MAX]; /* by the dataplane's index */
+	struct abi_list_class classes[ABI_LIST_CLASSES];
+	uint64_t reflectors[1024];
+};
+
+struct guard_table *guard_table_new(const struct guard_spec *spec); /* NULL: no memory */
 void guard_table_free(struct guard_table *table); /* NULL is fine */
 
 enum guard_mode {
@@ -63,6 +80,7 @@ struct guard_shared {
 	struct limit_table *limits;
 	struct known_table *known;
 	struct challenge_keys keys;
+	const struct list_handle *lists; /* set once, before the workers start; NULL: there are none */
 	uint64_t seed;
 	uint32_t limits_swept; /* main lcore's: how far the sweeps have come, and when the keys turned */
 	uint32_t known_swept;
@@ -178,9 +196,50 @@ guard_limits_of(const struct guard_service *service, const struct packet *p, boo
 	return p->flags & PACKET_OPENS ? service->limits : (uint8_t)(service->limits & ~OPENINGS);
 }
 
+/* Of a source that a list limits. True: over it. */
+static inline bool
+guard_class_is_over(const struct guard_shared *s, const struct guard_class *class, unsigned index, const struct packet *p,
+		    uint64_t now_ns)
+{
+	bool is_v6 = p->flags & PACKET_V6;
+	const uint8_t *src = packet_at(p, p->src_at);
+
+	for (unsigned left = class->limits; left; left &= left - 1) {
+		unsigned kind = (unsigned)__builtin_ctz(left);
+		uint32_t scope = limit_scope((uint16_t)(GUARD_SCOPE_CLASS | index), (enum limit_kind)kind);
+		uint64_t key = is_v6 ? limit_key_v6(s->seed, scope, src, 128) : limit_key_v4(s->seed, scope, src, 32);
+
+		if (kind == LIMIT_OPENINGS && !(p->flags & PACKET_OPENS))
+			continue;
+		if (limit_take(s->limits, key, &class->rates[kind], kind == LIMIT_BITS ? p->ip_len * UINT32_C(8) : 1, now_ns) ==
+		    LIMIT_OVER)
+			return true;
+	}
+	return false;
+}
+
+/* values: what the lists say of each packet of the burst. */
+static inline void
+guard_list_pass(const struct guard_shared *s, const struct guard_table *t, struct burst *b, const list_value *values,
+		uint64_t now_ns)
+{
+	for (unsigned i = 0; i < b->n; i++) {
+		struct packet *p = &b->packets[i];
+		unsigned class = list_class(values[i]);
+
+		if (likely(list_action(values[i]) == LIST_NONE || list_action(values[i]) == LIST_ALLOW))
+			continue;
+		if (list_action(values[i]) == LIST_DROP)
+			packet_settle(p, VERDICT_LISTED);
+		else if (guard_class_is_over(s, &t->classes[class], class, p, now_ns))
+			packet_settle(p, VERDICT_LIST_LIMIT);
+	}
+}
+
 /* Filters. Of what is left and is armed, the lines that tell of its source are on their way. The number of those. */
 static inline unsigned
-guard_filter_pass(const struct guard *g, const struct guard_table *t, struct burst *b, struct guard_item *items)
+guard_filter_pass(const struct guard *g, const struct guard_table *t, struct burst *b, const list_value *values,
+		  struct guard_item *items)
 {
 	const struct guard_shared *s = g->shared;
 	unsigned n = 0;
@@ -192,7 +251,7 @@ guard_filter_pass(const struct guard *g, const struct guard_table *t, struct bur
 		enum abi_verdict verdict;
 		uint32_t state;
 
-		if (!packet_is_served(p))
+		if (!packet_is_served(p) || list_action(values[i]) == LIST_ALLOW)
 			continue;
 		service = &t->services[p->service];
 		state = atomic_load_explicit(&s->states[p->service], memory_order_relaxed);
@@ -335,13 +394,36 @@ guard_limit_pass(struct guard *g, const struct guard_table *t, struct burst *b, 
 	}
 }
 
+static inline bool
+guard_has_lists(const struct guard_shared *s)
+{
+	return s->lists && !list_tables_empty(list_tables_load(s->lists));
+}
+
+/* Some service is armed, or has filters always. Relaxed: who sees it a burst later lets a burst through. */
+static inline bool
+guard_has_work(const struct guard_shared *s, const struct guard_table *t)
+{
+	return atomic_load_explicit(&s->n_armed, memory_order_relaxed) != 0 || t->has_always;
+}
+
 static __rte_noinline void
 guard_passes(struct guard *g, const struct guard_table *t, struct burst *b)
 {
 	struct guard_item items[BURST_MAX];
+	list_value values[BURST_MAX];
 	uint64_t now_ns = guard_ns(g, b->now_tsc);
-	unsigned n = guard_filter_pass(g, t, b, items);
+	unsigned n;
 
+	if (guard_has_lists(g->shared)) {
+		list_burst(list_tables_load(g->shared->lists), b, values);
+		guard_list_pass(g->shared, t, b, values, now_ns);
+	} else {
+		memset(values, 0, b->n * sizeof(*values));
+	}
+	if (!guard_has_work(g->shared, t))
+		return;
+	n = guard_filter_pass(g, t, b, values, items);
 	n = guard_source_pass(g, t, b, items, n, now_ns);
 	guard_limit_pass(g, t, b, items, n, now_ns);
 }
@@ -367,11 +449,11 @@ guard_learn(struct guard *g, const struct burst *b)
 	known_prefetch(g->shared->known, g->seen_key);
 }
 
-/* Once before the burst is parsed. Relaxed: who sees a service armed a burst later than another lets a burst through. */
+/* Once before the burst is parsed. */
 static inline bool
 guard_is_up(const struct guard *g, const struct guard_table *t)
 {
-	return atomic_load_explicit(&g->shared->n_armed, memory_order_relaxed) != 0 || t->has_always;
+	return guard_has_work(g->shared, t) || guard_has_lists(g->shared);
 }
 
 /* is_up: guard_is_up's answer for this burst. b->n > 0. */

@@ -9,10 +9,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/flowhash.h"
+#include "dataplane/lists.h"
 #include "tests/bench/bench.h"
 #include "tests/bench/rounds.h"
 
-enum { RUNS = 9, SOURCES = 1000000 };
+enum { RUNS = 9, SOURCES = 1000000, ENTRIES = 1000000 };
 
 /* The twin of run.c without the guard. */
 extern const struct worker_code worker_code_unguarded;
@@ -46,17 +48,21 @@ static const struct row {
 	enum guard_mode mode;
 	const struct abi_guard *guard;
 	enum abi_verdict verdict; /* that nearly all packets come to */
+	unsigned entries; /* of the lists: hosts at random, from where the sources are */
 } rows[] = {
-	{"disarmed", TRAFFIC_TCP, false, GUARD_PEACE, &checks, VERDICT_FORWARDED},
-	{"disarmed-udp", TRAFFIC_UDP, false, GUARD_PEACE, &checks, VERDICT_FORWARDED},
-	{"disarmed-ipv6", TRAFFIC_TCP, true, GUARD_PEACE, &checks, VERDICT_FORWARDED},
-	{"limits", TRAFFIC_TCP, false, GUARD_ARMED, &limits, VERDICT_FORWARDED},
-	{"limits-udp", TRAFFIC_UDP, false, GUARD_ARMED, &limits, VERDICT_FORWARDED},
-	{"limits-ipv6", TRAFFIC_TCP, true, GUARD_ARMED, &limits, VERDICT_FORWARDED},
-	{"syn-flood", TRAFFIC_SYN_FLOOD, false, GUARD_ARMED, &checks, VERDICT_CHALLENGED},
-	{"ack-flood", TRAFFIC_ACK_FLOOD, false, GUARD_ARMED, &checks, VERDICT_SOURCE_UNKNOWN},
-	{"udp-flood", TRAFFIC_UDP_FLOOD, false, GUARD_ARMED, &checks, VERDICT_SOURCE_UNKNOWN},
-	{"syn-flood-ipv6", TRAFFIC_SYN_FLOOD, true, GUARD_ARMED, &checks, VERDICT_CHALLENGED},
+	{"disarmed", TRAFFIC_TCP, false, GUARD_PEACE, &checks, VERDICT_FORWARDED, 0},
+	{"disarmed-udp", TRAFFIC_UDP, false, GUARD_PEACE, &checks, VERDICT_FORWARDED, 0},
+	{"disarmed-ipv6", TRAFFIC_TCP, true, GUARD_PEACE, &checks, VERDICT_FORWARDED, 0},
+	{"list-1000", TRAFFIC_TCP, false, GUARD_PEACE, &checks, VERDICT_FORWARDED, 1000},
+	{"list-million", TRAFFIC_TCP, false, GUARD_PEACE, &checks, VERDICT_FORWARDED, ENTRIES},
+	{"list-million-ipv6", TRAFFIC_TCP, true, GUARD_PEACE, &checks, VERDICT_FORWARDED, ENTRIES},
+	{"limits", TRAFFIC_TCP, false, GUARD_ARMED, &limits, VERDICT_FORWARDED, 0},
+	{"limits-udp", TRAFFIC_UDP, false, GUARD_ARMED, &limits, VERDICT_FORWARDED, 0},
+	{"limits-ipv6", TRAFFIC_TCP, true, GUARD_ARMED, &limits, VERDICT_FORWARDED, 0},
+	{"syn-flood", TRAFFIC_SYN_FLOOD, false, GUARD_ARMED, &checks, VERDICT_CHALLENGED, 0},
+	{"ack-flood", TRAFFIC_ACK_FLOOD, false, GUARD_ARMED, &checks, VERDICT_SOURCE_UNKNOWN, 0},
+	{"udp-flood", TRAFFIC_UDP_FLOOD, false, GUARD_ARMED, &checks, VERDICT_SOURCE_UNKNOWN, 0},
+	{"syn-flood-ipv6", TRAFFIC_SYN_FLOOD, true, GUARD_ARMED, &checks, VERDICT_CHALLENGED, 0},
 };
 
 static struct world *
@@ -75,6 +81,30 @@ row_world(const struct row *row)
 	world_guard(world, row->guard);
 	world_publish(world, 0);
 	return world;
+}
+
+/* Hosts of 16.0.0.0 to 63.255.255.255, or of 2000::/8: where traffic.c has its sources. */
+static struct lists *
+lists_fill(unsigned n, bool is_v6)
+{
+	struct lists *lists = lists_new(&(struct lists_config){0});
+
+	for (unsigned i = 0; lists && i < n; i++) {
+		uint64_t dice[2] = {flowhash_mum(i ^ FLOWHASH_K0, FLOWHASH_K1), flowhash_mum(i ^ FLOWHASH_K1, FLOWHASH_K2)};
+		uint8_t octets[16];
+		struct addr addr;
+		struct prefix prefix;
+
+		memcpy(octets, dice, sizeof(octets));
+		octets[0] = is_v6 ? 0x20 : (uint8_t)((octets[0] & 0x3f) | 0x10);
+		addr = is_v6 ? addr_v6(octets) : addr_v4(octets);
+		prefix = prefix_of(&addr, is_v6 ? 128 : 32);
+		if (lists_set(lists, &prefix, LIST_DROP, 0) != 0)
+			rte_panic("no memory for the lists\n");
+	}
+	if (lists)
+		lists_publish(lists);
+	return lists;
 }
 
 static double
@@ -107,16 +137,19 @@ row_measure(const struct row *row, struct rte_mbuf **mbufs, FILE *file)
 	struct world *world = row_world(row);
 	const struct worker_code *guarded = world->code;
 	double without_ns = code_measure(row, world, &worker_code_unguarded, mbufs, VERDICT_FORWARDED), ns;
+	struct lists *lists = row->entries ? lists_fill(row->entries, row->is_v6) : NULL;
 
+	world->guard.lists = lists ? lists_handle(lists) : NULL;
 	world_arm(world, row->mode);
 	ns = code_measure(row, world, guarded, mbufs, row->verdict);
-	printf("%-16s %-15s %8.2f %8.2f %8.2f\n", row->name, abi_verdict_info(row->verdict)->name, ns, without_ns,
+	printf("%-18s %-15s %8.2f %8.2f %8.2f\n", row->name, abi_verdict_info(row->verdict)->name, ns, without_ns,
 	       ns - without_ns);
 	fflush(stdout);
 	if (file)
 		fprintf(file, ",\n  {\"bench\": \"guard\", \"case\": \"%s\", \"ns\": %.3f, \"without_guard_ns\": %.3f}",
 			row->name, ns, without_ns);
 	world_free(world);
+	lists_free(lists);
 }
 
 int
@@ -136,7 +169,7 @@ main(int argc, char **argv)
 		only = arguments.only + 5;
 	bench_start(NULL, arguments.huge, mbufs, ROUND);
 	file = bench_json_open(&arguments);
-	printf("%-16s %-15s %8s %8s %8s\n", "case", "comes to", "ns", "without", "more");
+	printf("%-18s %-15s %8s %8s %8s\n", "case", "comes to", "ns", "without", "more");
 	for (unsigned i = 0; i < ARRAY_LEN(rows); i++) {
 		if (!only || strcmp(only, rows[i].name) == 0)
 			row_measure(&rows[i], mbufs, file);

@@ -172,3 +172,54 @@ def test_sanity_is_told_by_its_reason(guarded):
     pop.run("c2", "/usr/bin/python3", "-c", send)
     reasons = ("tcp_flags", "port_zero", "udp_length", "source_bogon")
     wait("the drops", lambda: all({row["reason"]: row["packets"] for row in pop.json("drops")}[r] == before[r] + 1 for r in reasons))
+
+
+def test_lists_are_changed_live_and_outlive_a_restart(guarded, tmp_path):
+    pop, file = guarded, tmp_path / "blocked.list"
+    source = "10.77.10.150"
+
+    def is_dropped():
+        return "200" not in pop.run("c1", "curl", "-s", "-o", "/dev/null", "-w", "%{http_code}", "--max-time", "0.5", "--interface", source,
+                                    "http://10.99.0.1/small", check=False)
+
+    pop.run("c1", "ip", "addr", "replace", f"{source}/24", "dev", "eth0")
+    assert not is_dropped()
+    pop.ctl("list", "add", f"{source}/32", "drop", "--for", "1h", "--comment", "scanner")
+    wait("the entry", is_dropped)
+    rows = pop.json("lists")
+    assert [(r["prefix"], r["action"], r["source"], r["comment"]) for r in rows] == [(f"{source}/32", "drop", "by hand", "scanner")]
+    assert 3500 < rows[0]["left_s"] <= 3600
+    assert next(d for d in pop.json("drops") if d["reason"] == "listed")["services"]["http4"] > 0
+    pop.sh("kill", "controlplane", "edge1")
+    assert is_dropped()
+    pop.sh("start", "controlplane", "edge1")
+    pop.ctl("wait", "generation")
+    assert is_dropped() and len(pop.json("lists")) == 1
+    pop.ctl("list", "remove", f"{source}/32")
+    wait("its end", lambda: not is_dropped())
+    pop.ctl("list", "add", f"{source}/32", "drop", "--for", "1s")
+    wait("the entry", is_dropped)
+    wait("its time", lambda: not is_dropped())
+    # By a file, with an exception by hand.
+    file.write_text("10.77.10.0/24 drop # all of them\n")
+    pop.edit(r"  bogons:", f"  lists: [{{name: blocked, file: {file}}}]\n  bogons:")
+    pop.ctl("reload")
+    wait("the file's entry", is_dropped)
+    pop.ctl("list", "add", f"{source}/32", "allow")
+    wait("the exception", lambda: not is_dropped())
+    file.write_text("10.77.10.0/24 drop\n10.77.10.0/33 drop\n")
+    done = pop.ctl("reload", check=False)
+    assert done.returncode == 1 and f"{file}:2:" in done.stderr
+    assert len(pop.json("lists")) == 2
+    file.write_text("")
+    pop.ctl("reload")
+    pop.ctl("list", "remove", f"{source}/32")
+    assert pop.json("lists") == []
+
+
+@pytest.mark.parametrize("words, fault", (
+    (("10.0.0.0/33", "drop"), "is no prefix"), (("10.0.0.0/8", "dorp"), "action is drop, allow or limit"),
+    (("10.0.0.0/8", "limit", "256"), "limit takes a class"), (("10.0.0.0/8", "drop", "--for", "1x"), "is no duration")))
+def test_a_wrong_entry_is_refused_with_its_reason(guarded, words, fault):
+    done = guarded.ctl("list", "add", *words, check=False)
+    assert done.returncode == 1 and fault in done.stderr

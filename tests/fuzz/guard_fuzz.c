@@ -38,10 +38,9 @@ classify_new(void)
 static struct guard_table *
 guard_new(uint8_t how)
 {
-	static const uint64_t reflectors[1024] = {[123 / 64] = UINT64_C(1) << (123 % 64)};
-	static struct abi_guard records[ABI_SERVICES_MAX];
+	static struct guard_spec spec = {.reflectors = {[123 / 64] = UINT64_C(1) << (123 % 64)}};
 
-	records[0] = (struct abi_guard){.type = ABI_GUARD,
+	spec.guards[0] = (struct abi_guard){.type = ABI_GUARD,
 					.check = how & 3,
 					.filters = how >> 2 & ABI_GUARD_FILTERS,
 					.prefix_v4_len = 24,
@@ -50,7 +49,7 @@ guard_new(uint8_t how)
 					.source = {1000, 1000, 1000},
 					.prefix = {2000, 2000, 2000},
 					.unknown = how & 0x20 ? 1 : 0};
-	return guard_table_new(records, reflectors);
+	return guard_table_new(&spec);
 }
 
 /* A packet that is answered is no longer than it was, and what it says of its length holds. */

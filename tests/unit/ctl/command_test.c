@@ -94,7 +94,7 @@ Test(command, says_what_is_wrong_with_a_line)
 	} rows[] = {
 		{"", "a command is missing"},
 		{"--json", "a command is missing"},
-		{"backend drain web/s1 web/s2", "too many words"},
+		{"backend drain web/s1 web/s2 web/s3 web/s4", "too many words"},
 		{"status --bogus", "--bogus: unknown option, or its value is missing"},
 		{"status -x", "-x: unknown option, or its value is missing"},
 		{"status --socket", "--socket: unknown option, or its value is missing"},

@@ -4,6 +4,7 @@
 
 #include <rte_ip.h>
 
+#include "dataplane/lists.h"
 #include "dataplane/stage/guard.h"
 #include "tests/unit/stage/frames.h"
 
@@ -13,7 +14,7 @@ static struct burst burst;
 static struct guard guard;
 static struct guard_table *table;
 static _Alignas(64) struct guard_shared shared;
-static struct abi_guard records[ABI_SERVICES_MAX];
+static struct guard_spec spec = {.reflectors = {[123 / 64] = UINT64_C(1) << (123 % 64)}};
 static uint64_t now_ns;
 
 #define SECOND UINT64_C(1000000000)
@@ -29,11 +30,9 @@ static const struct abi_guard plain = {.type = ABI_GUARD,
 static void
 guard_is(struct abi_guard record)
 {
-	uint64_t reflectors[1024] = {[123 / 64] = UINT64_C(1) << (123 % 64)};
-
 	guard_table_free(table);
-	records[SERVICE] = record;
-	table = guard_table_new(records, reflectors);
+	spec.guards[SERVICE] = record;
+	table = guard_table_new(&spec);
 	cr_assert_not_null(table);
 }
 
@@ -484,4 +483,51 @@ Test(guard, asks_for_proof_alone_where_another_service_needs_it)
 		cr_expect_eq(one(ACK4)->verdict, VERDICT_OPEN);
 		cr_expect_eq(one(ETH4 IP4("0028", "0000", "06") TCP("04"))->verdict, VERDICT_OPEN);
 	}
+}
+
+static struct lists *lists;
+
+static void
+list(const char *text, enum abi_list_action action, uint8_t class)
+{
+	struct prefix prefix;
+
+	cr_assert_eq(prefix_parse(text, &prefix), 0);
+	cr_assert_eq(lists_set(lists, &prefix, action, class), 0);
+}
+
+Test(guard, does_what_the_lists_say_of_a_source_armed_or_not)
+{
+	struct abi_guard record = plain;
+
+	lists = lists_new(&(struct lists_config){0});
+	cr_assert_not_null(lists);
+	shared.lists = lists_handle(lists);
+	spec.classes[3] = (struct abi_list_class){
+		.type = ABI_LIST_CLASS, .index = 3, .burst_ms = 1000, .rates = {.packets = 5}};
+	record.source.packets = 10;
+	guard_is(record);
+	list("10.77.0.0/24", LIST_DROP, 0);
+	list("10.77.0.2/32", LIST_ALLOW, 0);
+	list("10.77.0.3/32", LIST_LIMIT, 3);
+	list("fd77::/16", LIST_DROP, 0);
+	for (unsigned armed = 0; armed < 2; armed++) {
+		mode_is(armed ? GUARD_ARMED : GUARD_PEACE, 1000);
+		now_ns += 10 * SECOND;
+		cr_expect_eq(passed_of(FROM4("01"), 20, VERDICT_SOURCE_LIMIT), armed ? 10 : 20, "not published yet");
+		lists_publish(lists);
+		cr_expect_eq(verdict_of(FROM4("01")), VERDICT_LISTED);
+		cr_expect_eq(verdict_of(SYN6), VERDICT_LISTED);
+		cr_expect_eq(passed_of(FROM4("02"), 100, VERDICT_OPEN), 100, "past the limits");
+		cr_expect_eq(passed_of(FROM4("03"), 100, VERDICT_LIST_LIMIT), 5);
+		lists_reset(lists);
+		lists_publish(lists);
+		cr_expect_eq(verdict_of(FROM4("09")), VERDICT_OPEN);
+		list("10.77.0.0/24", LIST_DROP, 0);
+		list("10.77.0.2/32", LIST_ALLOW, 0);
+		list("10.77.0.3/32", LIST_LIMIT, 3);
+		list("fd77::/16", LIST_DROP, 0);
+	}
+	shared.lists = NULL;
+	lists_free(lists);
 }
