@@ -90,7 +90,7 @@ lists_fill(unsigned n, bool is_v6)
 	struct lists *lists = lists_new(&(struct lists_config){0});
 
 	for (unsigned i = 0; lists && i < n; i++) {
-		uint64_t dice[2] = {flowhash_mum(i ^ FLOWHASH_K0, FLOWHASH_K1), flowhash_mum(i ^ FLOWHASH_K1, FLOWHASH_K2)};
+		uint64_t dice[2] = {flowhash_mum(i ^ FLOWHASH_K2, FLOWHASH_K0), flowhash_mum(i ^ FLOWHASH_K1, FLOWHASH_K0)};
 		uint8_t octets[16];
 		struct addr addr;
 		struct prefix prefix;
