@@ -128,6 +128,7 @@ seed() {
 	case $1 in
 	config) cp configs/*.yaml "$corpus" ;;
 	lists) printf '192.0.2.0/24 drop for 1h # scanner\n2001:db8::/32 limit 3 until 9000\n::/0 allow\n' >"$corpus/entries" ;;
+	rules) sed -n 1,26p configs/signatures.yaml >"$corpus/signatures" ;; # few, for each is compiled
 	control) printf '{"jsonrpc":"2.0","id":1,"method":"echo","params":{"name":"x"}}\n' >"$corpus/request" ;;
 	transaction) transaction_seeds "$corpus" ;;
 	guard) packet_seeds "$corpus" ;;
