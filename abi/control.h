@@ -25,6 +25,7 @@
  *                                            stopped_percent, by}], the newest first
  * lists           -                         [{prefix, action, source, in_force, left_s, comment}], 10,000 at most; left_s 0:
  *                                            for good
+ * signatures      -                         [{name, protocol, action, hits, known_by}]
  * list.add        {prefix, action, class,   {prefix}: an entry by hand, in place of one of the same prefix; action: drop,
  *                  for, comment}             allow, limit; class with limit; for: a duration; the last three may be left out
  * list.remove     {prefix}                  {prefix}

@@ -52,6 +52,8 @@
 	X(SOURCE_LIMIT, D, "source_limit", "over the limit of its source address")                                     \
 	X(PREFIX_LIMIT, D, "prefix_limit", "over the limit of its source prefix")                                      \
 	X(SOURCE_UNKNOWN, D, "source_unknown", "source is unknown, and the allowance for all such is used up")         \
+	X(SIGNATURE, D, "signature", "its payload has a signature that is to be dropped")                              \
+	X(SIGNATURE_LIMIT, D, "signature_limit", "its payload has a signature that is limited, and its source is over") \
 	X(NO_SERVICE, D, "no_service", "to a VIP, but no service on that protocol and port")                           \
 	X(NO_BACKEND, D, "no_backend", "the service's pool has no backend")                                            \
 	X(NO_NEXTHOP, D, "no_nexthop", "the backend's next hop is not resolved")                                       \

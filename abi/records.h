@@ -12,6 +12,7 @@
 #define ABI_RECORDS_H
 
 #include "abi/layout.h"
+#include "abi/signature.h"
 
 enum abi_record_type {
 	ABI_BEGIN = 1,
@@ -27,6 +28,8 @@ enum abi_record_type {
 	ABI_BOGON,
 	ABI_REFLECTOR,
 	ABI_LIST_CLASS,
+	ABI_RULE_PART,
+	ABI_RULE_SET,
 	ABI_LIST, /* outside of transactions too */
 	/* replies */
 	ABI_ACK = 64,
@@ -206,6 +209,26 @@ struct abi_list_class { /* what a listed source may send while it is limited, ar
 	uint8_t zero2[44];
 };
 
+enum { ABI_RULE_OCTETS = 56, ABI_RULE_PARTS = 13 }; /* of struct abi_signature, and of its parts */
+
+/* A part of payload signature `index / ABI_RULE_PARTS`; their indices are 0 up to their number, with all parts each. */
+struct abi_rule_part {
+	uint16_t type;
+	uint16_t index; /* < ABI_SIGNATURES_MAX * ABI_RULE_PARTS */
+	uint8_t zero[4];
+	uint8_t octets[ABI_RULE_OCTETS]; /* from (index % ABI_RULE_PARTS) * ABI_RULE_OCTETS on; beyond the end 0 */
+};
+
+/* The signatures that a service's packets are scanned for. */
+struct abi_rule_set {
+	uint16_t type;
+	uint16_t index; /* the service's */
+	uint8_t always; /* 1: in peace too; 0: while armed */
+	uint8_t zero[3];
+	uint64_t words[ABI_SIGNATURES_MAX / 64]; /* bit of each signature's index */
+	uint8_t zero2[24];
+};
+
 enum abi_list_op {
 	ABI_LIST_RESET = 0, /* takes all entries away */
 	ABI_LIST_SET,	    /* replaces the entry of the same prefix */
@@ -324,6 +347,8 @@ union abi_record {
 	struct abi_reflector reflector;
 	struct abi_attack attack;
 	struct abi_list_class list_class;
+	struct abi_rule_part rule_part;
+	struct abi_rule_set rule_set;
 	struct abi_list list;
 	struct abi_listed listed;
 };
@@ -347,7 +372,10 @@ ABI_ASSERT_RECORD(abi_bogon);
 ABI_ASSERT_RECORD(abi_reflector);
 ABI_ASSERT_RECORD(abi_attack);
 ABI_ASSERT_RECORD(abi_list_class);
+ABI_ASSERT_RECORD(abi_rule_part);
+ABI_ASSERT_RECORD(abi_rule_set);
 ABI_ASSERT_RECORD(abi_list);
+_Static_assert(ABI_RULE_OCTETS * ABI_RULE_PARTS >= sizeof(struct abi_signature), "parts of a signature");
 ABI_ASSERT_RECORD(abi_listed);
 _Static_assert(offsetof(struct abi_list, token) == 32, "struct abi_list");
 _Static_assert(sizeof(union abi_record) == 64, "union abi_record");

@@ -89,6 +89,8 @@ compiled_free(struct compiled *image)
 	free(image->bogons);
 	free(image->reflectors);
 	free(image->list_classes);
+	free(image->rule_parts);
+	free(image->rule_sets);
 	free(image->slots);
 	free(image);
 }
@@ -100,7 +102,7 @@ records_new(unsigned n)
 }
 
 static int
-image_new(const struct model *model, struct compiled **out)
+image_new(const struct model *model, const struct rules *rules, struct compiled **out)
 {
 	unsigned n_backends = 0;
 	struct compiled *image;
@@ -121,7 +123,9 @@ image_new(const struct model *model, struct compiled **out)
 				   .n_guards = model->n_services,
 				   .n_bogons = model->n_bogons,
 				   .n_reflectors = model->n_reflectors,
-				   .n_list_classes = ABI_LIST_CLASSES};
+				   .n_list_classes = ABI_LIST_CLASSES,
+				   .n_rule_parts = rules ? rules->n * ABI_RULE_PARTS : 0,
+				   .n_rule_sets = model->n_services};
 	image->vips = records_new(image->n_vips);
 	image->services = records_new(image->n_services);
 	image->pools = records_new(image->n_pools);
@@ -131,10 +135,12 @@ image_new(const struct model *model, struct compiled **out)
 	image->bogons = records_new(image->n_bogons);
 	image->reflectors = records_new(image->n_reflectors);
 	image->list_classes = records_new(image->n_list_classes);
+	image->rule_parts = records_new(image->n_rule_parts);
+	image->rule_sets = records_new(image->n_rule_sets);
 	image->slots = malloc((image->n_pools ? image->n_pools : 1) * ABI_SLOTS * sizeof(*image->slots));
 	if (!image->vips || !image->services || !image->pools || !image->backends || !image->nexthops ||
 	    !image->guards || !image->bogons || !image->reflectors || !image->list_classes ||
-	    !image->slots) {
+	    !image->rule_parts || !image->rule_sets || !image->slots) {
 		compiled_free(image);
 		return -ENOMEM;
 	}
@@ -197,6 +203,41 @@ guards_fill(const struct model *model, struct compiled *image)
 	for (unsigned i = 0; i < model->n_reflectors; i++)
 		image->reflectors[i].reflector = (struct abi_reflector){
 			.type = ABI_REFLECTOR, .index = (uint16_t)i, .port = model->reflectors[i].port};
+}
+
+static void
+rule_parts_fill(const struct rules *rules, struct compiled *image)
+{
+	for (unsigned i = 0; i < image->n_rule_parts; i++) {
+		const uint8_t *octets = (const uint8_t *)&rules->list[i / ABI_RULE_PARTS].signature;
+		size_t at = i % ABI_RULE_PARTS * ABI_RULE_OCTETS, left = sizeof(struct abi_signature) - at;
+		struct abi_rule_part part = {.type = ABI_RULE_PART, .index = (uint16_t)i};
+
+		memcpy(part.octets, octets + at, left < ABI_RULE_OCTETS ? left : ABI_RULE_OCTETS);
+		image->rule_parts[i].rule_part = part;
+	}
+}
+
+/* A service is scanned for the signatures of its protocol; which ports they are for, they say themselves. */
+static void
+rule_sets_fill(const struct model *model, const struct rules *rules, struct compiled *image)
+{
+	for (unsigned i = 0; rules && i < model->n_services; i++) {
+		const struct model_service *s = &model->services[i];
+		struct abi_rule_set set = {.type = ABI_RULE_SET,
+					   .index = (uint16_t)i,
+					   .always = s->guard.signatures == MODEL_FILTER_ALWAYS};
+
+		if (s->guard.mode == MODEL_GUARD_OFF || s->guard.signatures == MODEL_FILTER_OFF)
+			continue;
+		for (unsigned k = 0; k < rules->n; k++) {
+			uint8_t protocol = rules->list[k].signature.protocol;
+
+			if (protocol == 0 || s->protocol == 0 || protocol == s->protocol)
+				set.words[k / 64] |= UINT64_C(1) << (k % 64);
+		}
+		image->rule_sets[i].rule_set = set;
+	}
 }
 
 /* NULL, and the next hop; or why there is none. */
@@ -420,7 +461,7 @@ compile_tables(struct compile *compile, const struct compile_input *input, struc
 {
 	struct compiled *image;
 	unsigned first = 0;
-	int err = image_new(input->model, &image);
+	int err = image_new(input->model, input->rules, &image);
 
 	if (err)
 		return err;
@@ -428,6 +469,8 @@ compile_tables(struct compile *compile, const struct compile_input *input, struc
 	vips_fill(input->model, image);
 	services_fill(input->model, image);
 	guards_fill(input->model, image);
+	rule_parts_fill(input->rules, image);
+	rule_sets_fill(input->model, input->rules, image);
 	for (unsigned i = 0; !err && i < input->model->n_pools; i++) {
 		err = pool_fill(compile, input, i, first, image);
 		first += input->model->pools[i].n_backends;

@@ -10,10 +10,12 @@
 #include "abi/records.h"
 #include "controlplane/model.h"
 #include "controlplane/neighbour.h"
+#include "controlplane/rules.h"
 
 /* Flattened: one entry for each backend, pool after pool, in the model's order. */
 struct compile_input {
 	const struct model *model;
+	const struct rules *rules; /* payload signatures; NULL: none */
 	const bool *usable;    /* flattened: healthy, and packets can reach it */
 	const bool *reachable; /* flattened: packets can reach it, healthy or not; looked at for pools that fail open */
 	const bool *drained;   /* flattened: by the operator */
@@ -37,6 +39,8 @@ struct compiled {
 	unsigned n_bogons;
 	unsigned n_reflectors;
 	unsigned n_list_classes; /* ABI_LIST_CLASSES */
+	unsigned n_rule_parts;
+	unsigned n_rule_sets; /* n_services */
 	union abi_record *vips;
 	union abi_record *services;
 	union abi_record *pools;
@@ -46,6 +50,8 @@ struct compiled {
 	union abi_record *bogons;
 	union abi_record *reflectors;
 	union abi_record *list_classes;
+	union abi_record *rule_parts;
+	union abi_record *rule_sets;
 	uint16_t *slots; /* ABI_SLOTS owners for each pool */
 };
 

@@ -29,9 +29,9 @@ reading_fail(struct reading *r, const struct yaml_tree *at, const char *text, ..
 
 	*error = (struct config_error){.line = at ? at->line : 0, .column = at ? at->column : 0};
 	if (at)
-		snprintf(error->text, sizeof(error->text), "%.76s:%u:%u: %s", r->name, at->line, at->column, message);
+		snprintf(error->text, sizeof(error->text), "%.300s:%u:%u: %s", r->name, at->line, at->column, message);
 	else
-		snprintf(error->text, sizeof(error->text), "%.76s: %s", r->name, message);
+		snprintf(error->text, sizeof(error->text), "%.300s: %s", r->name, message);
 }
 
 /* By line and column; faults of one place stay in the order in which they were found. */

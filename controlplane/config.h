@@ -18,7 +18,7 @@ struct config_errors {
 	struct config_error {
 		unsigned line;
 		unsigned column;
-		char text[256]; /* FILE:LINE:COL: message */
+		char text[480]; /* FILE:LINE:COL: message */
 	} list[CONFIG_ERRORS_MAX];
 };
 

@@ -160,9 +160,9 @@ print_guard(FILE *file, const char *indent, const struct model_guard *g)
 	fprintf(file, "%smode: %s\n%sthresholds: {packets: %" PRIu32 ", bits: %" PRIu32 "k, openings: %" PRIu32
 		", fragments: %" PRIu32 "}\n", indent, modes[g->mode], indent, g->thresholds[ABI_METER_PACKETS],
 		g->thresholds[ABI_METER_BITS], g->thresholds[ABI_METER_OPENINGS], g->thresholds[ABI_METER_FRAGMENTS]);
-	fprintf(file, "%shold: %us\n%srelease: %u%%\n%sreflectors: %s\n%snot_client: %s\n%sdns: %s\n%scheck: %s\n", indent,
+	fprintf(file, "%shold: %us\n%srelease: %u%%\n%sreflectors: %s\n%snot_client: %s\n%sdns: %s\n%ssignatures: %s\n%scheck: %s\n", indent,
 		g->hold_s, indent, g->percent, indent, filters[g->reflectors], indent, filters[g->not_client], indent,
-		filters[g->dns], indent, checks[g->check]);
+		filters[g->dns], indent, filters[g->signatures], indent, checks[g->check]);
 	fputs(indent, file);
 	print_rates(file, "source: {", &g->source);
 	fprintf(file, "\n%sprefix: {ipv4: %u, ipv6: %u, ", indent, g->prefix_v4_len, g->prefix_v6_len);
@@ -185,6 +185,10 @@ print_guard_section(FILE *file, const struct model *m)
 		if (m->reflectors[i].reason[0])
 			print_key(file, ", reason: ", m->reflectors[i].reason);
 		fputs("}\n", file);
+	}
+	if (m->signatures[0]) {
+		print_key(file, "  signatures: ", m->signatures);
+		fputc('\n', file);
 	}
 	fputs(m->n_lists ? "  lists:\n" : "  lists: []\n", file);
 	for (unsigned i = 0; i < m->n_lists; i++) {

@@ -87,6 +87,7 @@ facts_gather(const struct node *node, struct facts *facts)
 	if (err)
 		return err;
 	facts->input = (struct compile_input){.model = model,
+					      .rules = node->rules,
 					      .usable = facts->usable,
 					      .reachable = facts->reachable,
 					      .drained = facts->drained,

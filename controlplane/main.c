@@ -86,8 +86,13 @@ options_parse(int argc, char **argv, struct options *options)
 
 /* The files that the configuration names. */
 static bool
-lists_check(const struct model *model, struct config_errors *errors)
+files_check(const struct model *model, struct config_errors *errors)
 {
+	struct rules *rules = NULL;
+
+	if (model->signatures[0] && rules_load(model->signatures, &rules, errors) != 0)
+		return false;
+	rules_free(rules);
 	for (unsigned i = 0; i < model->n_lists; i++) {
 		struct listfile *file = NULL;
 
@@ -104,7 +109,7 @@ check(const struct options *options)
 	struct config_errors errors = {0};
 	struct model *model = NULL;
 
-	if (config_load(options->path, &model, &errors) != 0 || !lists_check(model, &errors)) {
+	if (config_load(options->path, &model, &errors) != 0 || !files_check(model, &errors)) {
 		config_errors_print(&errors, stderr);
 		model_free(model);
 		return EXIT_FAILURE;

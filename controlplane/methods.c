@@ -221,6 +221,7 @@ VIEW(ports)
 VIEW(drops)
 VIEW(attacks)
 VIEW(lists)
+VIEW(signatures)
 
 /* Changes. */
 
@@ -416,6 +417,7 @@ static const struct control_method table[] = {
 	{"drops", call_drops},
 	{"attacks", call_attacks},
 	{"lists", call_lists},
+	{"signatures", call_signatures},
 	{"list.add", call_list_add},
 	{"list.remove", call_list_remove},
 	{"reload", call_reload},

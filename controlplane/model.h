@@ -95,6 +95,7 @@ struct model_guard {
 	enum model_filter reflectors;
 	enum model_filter not_client;
 	enum model_filter dns;
+	enum model_filter signatures; /* AUTO: while armed */
 	uint32_t thresholds[ABI_METERS];
 	uint16_t hold_s;
 	uint16_t burst_ms;
@@ -153,6 +154,7 @@ struct model {
 	struct model_guard guard; /* what services begin with */
 	unsigned n_bogons;
 	struct prefix *bogons;
+	char signatures[256]; /* file of payload signatures (controlplane/rules.h); "": none */
 	unsigned n_lists;
 	struct model_list *lists; /* files of prefixes (controlplane/listfile.h) */
 	unsigned n_list_classes;

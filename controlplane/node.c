@@ -345,7 +345,13 @@ adopt(struct node *node, struct model *model, struct config_errors *errors)
 {
 	enum announce_verdict *verdicts = calloc(model->n_vips + 1, sizeof(*verdicts));
 	struct facts_way *ways = calloc(model_backends(model) + 1, sizeof(*ways));
-	int err = verdicts && ways ? listing_adopt(node->listing, model, errors) : -ENOMEM;
+	struct rules *rules = NULL;
+	int err = verdicts && ways ? 0 : -ENOMEM;
+
+	if (!err && model->signatures[0])
+		err = rules_load(model->signatures, &rules, errors);
+	if (!err)
+		err = listing_adopt(node->listing, model, errors);
 
 	if (!err)
 		err = watch_backends(node, model);
@@ -356,6 +362,7 @@ adopt(struct node *node, struct model *model, struct config_errors *errors)
 	if (err) {
 		free(verdicts);
 		free(ways);
+		rules_free(rules);
 		return err;
 	}
 	for (unsigned i = 0; i < model->n_vips; i++)
@@ -365,6 +372,8 @@ adopt(struct node *node, struct model *model, struct config_errors *errors)
 	model_free(node->model);
 	node->verdicts = verdicts;
 	node->ways = ways;
+	rules_free(node->rules);
+	node->rules = rules;
 	node->model = model;
 	node->loaded_ns = clock_now_ns();
 	node->hold_until_ns = node->loaded_ns + first_verdicts_ns(model);
@@ -510,6 +519,7 @@ node_fini(struct node *node)
 	compile_free(node->compile);
 	attacks_free(node->attacks);
 	listing_free(node->listing);
+	rules_free(node->rules);
 	if (node->second)
 		event_free(node->second);
 	if (node->patience)

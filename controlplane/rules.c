@@ -206,6 +206,30 @@ rules_parse(const char *name, const char *text, size_t len, struct rules **out, 
 	return 0;
 }
 
+int
+rules_load(const char *path, struct rules **out, struct config_errors *errors)
+{
+	struct reading r = {.name = path, .errors = errors};
+	FILE *file = fopen(path, "re");
+	char *text = malloc(YAML_TEXT_MAX + 1);
+	int err = file && text ? 0 : -ENOMEM;
+	size_t len;
+
+	*errors = (struct config_errors){0};
+	if (!file) {
+		reading_fail(&r, NULL, "%s", strerror(errno));
+		free(text);
+		return -EINVAL;
+	}
+	if (!err) {
+		len = fread(text, 1, YAML_TEXT_MAX + 1, file);
+		err = rules_parse(path, text, len, out, errors);
+	}
+	free(text);
+	fclose(file);
+	return err;
+}
+
 void
 rules_free(struct rules *rules)
 {

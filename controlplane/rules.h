@@ -38,6 +38,8 @@ struct rules {
 /* name is the file's, for messages. -EINVAL with at least one error in the list, or -ENOMEM. */
 MUST_CHECK int rules_parse(const char *name, const char *text, size_t len, struct rules **out,
 			   struct config_errors *errors);
+/* A file that can't be read is an error too. */
+MUST_CHECK int rules_load(const char *path, struct rules **out, struct config_errors *errors);
 void rules_free(struct rules *rules); /* NULL is fine */
 
 /* Its index, which is the bit in a service's set; -1: there is none. */

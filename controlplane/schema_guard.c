@@ -65,6 +65,7 @@ schema_guard(struct reading *r, const struct yaml_tree *value, const struct sche
 		FILTER("reflectors", reflectors),
 		FILTER("not_client", not_client),
 		FILTER("dns", dns),
+		FILTER("signatures", signatures),
 		{.name = "check", .parse = scalar_word, FIELD(model_guard, check),
 		 .words = WORDS({"auto", MODEL_CHECK_SOURCE_AUTO}, {"none", MODEL_CHECK_SOURCE_NONE},
 				{"syn", MODEL_CHECK_SOURCE_SYN}, {"syn_cookie", MODEL_CHECK_SOURCE_SYN_COOKIE},
@@ -190,6 +191,7 @@ schema_guard_section(struct reading *r, const struct yaml_tree *root)
 	static const struct schema_key keys[] = {
 		{.name = "bogons", .parse = read_bogons, .max = ABI_BOGONS_MAX},
 		{.name = "reflectors", .parse = read_reflectors, .max = ABI_REFLECTORS_MAX},
+		{.name = "signatures", .parse = scalar_string, FIELD(model, signatures)},
 		{.name = "lists", .parse = read_lists, .max = 63},
 		{.name = "classes", .parse = read_list_classes, .max = ABI_LIST_CLASSES},
 		{.name = "defaults", .parse = schema_guard, FIELD(model, guard)},

@@ -111,6 +111,10 @@ image_diff(struct transaction *t, const struct compiled *before, const struct co
 		     (struct list){after->reflectors, after->n_reflectors});
 	records_diff(t, ABI_LIST_CLASS, (struct list){before->list_classes, before->n_list_classes},
 		     (struct list){after->list_classes, after->n_list_classes});
+	records_diff(t, ABI_RULE_PART, (struct list){before->rule_parts, before->n_rule_parts},
+		     (struct list){after->rule_parts, after->n_rule_parts});
+	records_diff(t, ABI_RULE_SET, (struct list){before->rule_sets, before->n_rule_sets},
+		     (struct list){after->rule_sets, after->n_rule_sets});
 }
 
 struct transaction

@@ -32,7 +32,7 @@ view_status(const struct node *node)
 {
 	const struct region_counters *counters = publish_counters(node->publish);
 
-	return json_pack("{s:s, s:s, s:I, s:I, s:{s:b, s:I, s:i}, s:{s:s, s:I, s:s}, s:{s:I, s:I}, s:I, s:b}", "node",
+	return json_pack("{s:s, s:s, s:I, s:I, s:{s:b, s:I, s:i}, s:{s:s, s:I, s:s}, s:{s:I, s:I}, s:I, s:{s:I, s:I}, s:b}", "node",
 			 node->model->node_name, "version", NEARCAST_VERSION, "uptime_s",
 			 seconds_since(node->started_ns),
 			 "generation", (json_int_t)node->generation, "dataplane", "connected", node->dataplane_alive,
@@ -41,7 +41,9 @@ view_status(const struct node *node)
 			 seconds_since(node->loaded_ns), "error", node->config_error, "slots", "moving",
 			 header_value(counters, offsetof(struct abi_counters_header, slots_moving)), "settling",
 			 header_value(counters, offsetof(struct abi_counters_header, slots_settling)), "flows",
-			 header_value(counters, offsetof(struct abi_counters_header, flows)), "draining",
+			 header_value(counters, offsetof(struct abi_counters_header, flows)), "payloads", "scanned",
+			 header_value(counters, offsetof(struct abi_counters_header, scanned)), "unscanned",
+			 header_value(counters, offsetof(struct abi_counters_header, unscanned)), "draining",
 			 admin_node_draining(node->admin));
 }
 
@@ -367,4 +369,24 @@ view_lists(const struct node *node)
 
 	lists_each(view.lists, view_list_entry, &view);
 	return view.list;
+}
+
+json_t *
+view_signatures(const struct node *node)
+{
+	static const char *const actions[] = {[ABI_SIGNATURE_DROP] = "drop", [ABI_SIGNATURE_LIMIT] = "limit",
+					      [ABI_SIGNATURE_COUNT] = "count", [ABI_SIGNATURE_SAMPLE] = "sample"};
+	const struct region_counters *counters = publish_counters(node->publish);
+	json_t *list = json_array();
+
+	for (unsigned i = 0; node->rules && i < node->rules->n; i++) {
+		const struct rule *rule = &node->rules->list[i];
+		json_int_t hits = header_value(counters, offsetof(struct abi_counters_header, rule_hits) + i * sizeof(uint64_t));
+
+		json_array_append_new(list, json_pack("{s:s, s:s, s:s, s:I, s:s}", "name", rule->signature.name, "protocol",
+						      protocol_name(rule->signature.protocol), "action",
+						      actions[rule->signature.action], "hits", hits, "known_by",
+						      rule->source));
+	}
+	return list;
 }

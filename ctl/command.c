@@ -14,7 +14,8 @@ enum { TIMEOUT_DEFAULT_S = 30, TIMEOUT_MAX_S = 86400 };
 
 static const char usage[] =
 	"usage: nearcastctl [options] COMMAND\n"
-	"  status | services | backends [POOL] | vips | bgp | workers | ports | drops | attacks | lists\n"
+	"  status | services | backends [POOL] | vips | bgp | workers | ports | drops | attacks | lists |\n"
+	"  signatures\n"
 	"  backend drain POOL/NAME       new flows go elsewhere, running ones finish; undrain undoes it\n"
 	"  node drain                    withdraw all VIPs and wait until traffic has gone; undrain undoes it\n"
 	"  list add PREFIX ACTION        drop, allow or limit CLASS what comes from there, with --for and --comment\n"
@@ -62,6 +63,8 @@ static const struct view {
 	{"drops", COLUMNS({"REASON", "reason"}, {"PACKETS", "packets"}, {"SERVICES", "services"}, {"WHAT", "text"})},
 	{"lists", COLUMNS({"PREFIX", "prefix"}, {"ACTION", "action"}, {"FROM", "source"}, {"IN FORCE", "in_force"},
 			  {"LEFT s", "left_s"}, {"COMMENT", "comment"})},
+	{"signatures", COLUMNS({"SIGNATURE", "name"}, {"PROTO", "protocol"}, {"ACTION", "action"}, {"HITS", "hits"},
+			       {"KNOWN BY", "known_by"})},
 	{"attacks", COLUMNS({"ID", "id"}, {"SERVICE", "service"}, {"STATE", "state"}, {"BEGAN s", "begun_s"},
 			    {"LASTED s", "lasted_s"}, {"OVER IN", "meters"}, {"PEAK pps", "peak_pps"},
 			    {"kbit/s", "peak_kbps"}, {"PACKETS", "packets"}, {"STOPPED%", "stopped_percent"},

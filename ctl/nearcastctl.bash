@@ -12,7 +12,7 @@ _nearcastctl() {
 	done
 	local choices
 	case "${words[*]}" in
-	'') choices='status services backends vips bgp workers ports drops attacks lists reload backend node list wait' ;;
+	'') choices='status services backends vips bgp workers ports drops attacks lists signatures reload backend node list wait' ;;
 	backend | node) choices='drain undrain' ;;
 	list) choices='add remove' ;;
 	'list add '*) choices='drop allow limit' ;;

@@ -368,6 +368,10 @@ guards_gather(struct work *k, struct guard_spec *spec)
 					     .key = s->key,
 					     .checker = r->check == ABI_GUARD_CHECK_DNS ? checker_of(k, s) : SERVICE_NONE};
 	}
+	for (unsigned i = 0; i < ABI_SERVICES_MAX; i++) {
+		if (w->rule_sets[i].type)
+			spec->rules[k->service_of[i]] = w->rule_sets[i].rule_set;
+	}
 	for (unsigned i = 0; i < ABI_LIST_CLASSES; i++)
 		spec->classes[i] = w->list_classes[i].list_class;
 	for (unsigned i = 0; i < ABI_REFLECTORS_MAX; i++) {

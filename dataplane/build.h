@@ -32,6 +32,7 @@ struct build {
 	struct slots *pools[ABI_POOLS_MAX];		 /* by the control plane's index */
 	struct build_service services[ABI_SERVICES_MAX]; /* by the registry's index */
 	struct build_guard guards[ABI_SERVICES_MAX];	 /* by the registry's index */
+	struct signatures *signatures; /* tables.c's, as the slots */
 	struct slots *fresh;	 /* list: made by this build, until tables.c takes them over */
 	uint32_t longest_idle_s; /* of all pools so far: how long a flow table may name what has gone */
 };

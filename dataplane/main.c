@@ -246,6 +246,25 @@ dataplane_close(struct dataplane *d)
 	region_counters_free(&d->counters);
 }
 
+/* What the scans of payloads have come to. */
+static void
+scans_tell(const struct dataplane *d)
+{
+	struct abi_counters_header *header = region_header(&d->counters);
+	uint64_t scanned = 0, unscanned = 0;
+
+	for (unsigned i = 0; i < d->options.n_workers; i++) {
+		const struct signature_counters *c = &d->workers[i]->guard.scan.counters;
+
+		scanned += atomic_load_explicit(&c->scanned, memory_order_relaxed);
+		unscanned += atomic_load_explicit(&c->unscanned, memory_order_relaxed);
+	}
+	atomic_store_explicit(&header->scanned, scanned, memory_order_relaxed);
+	atomic_store_explicit(&header->unscanned, unscanned, memory_order_relaxed);
+	for (unsigned i = 0; i < ABI_SIGNATURES_MAX; i++)
+		atomic_store_explicit(&header->rule_hits[i], tables_rule_hits(d->tables, i), memory_order_relaxed);
+}
+
 static void
 each_second(struct dataplane *d, uint64_t now_ns)
 {
@@ -258,6 +277,7 @@ each_second(struct dataplane *d, uint64_t now_ns)
 	}
 	if (tables_tick(d->tables, now_ns, now_s))
 		mailbox_settled(d->mailbox);
+	scans_tell(d);
 	if (guard_upkeep(&d->guard, guard_ns(&d->workers[0]->guard, rte_rdtsc()), now_s) != 0)
 		log_warning("no random numbers: the source checks keep their key");
 }

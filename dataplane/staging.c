@@ -7,7 +7,7 @@
 
 #include "base/crc32c.h"
 
-enum { KINDS = ABI_LIST_CLASS + 1, SEEN_WORDS = (ABI_BACKENDS_MAX + 63) / 64 };
+enum { KINDS = ABI_RULE_SET + 1, SEEN_WORDS = (ABI_BACKENDS_MAX + 63) / 64 };
 
 struct staging {
 	unsigned n_ports;
@@ -92,6 +92,10 @@ place(struct wanted *w, unsigned type, unsigned index)
 		return index < ABI_REFLECTORS_MAX ? &w->reflectors[index] : NULL;
 	case ABI_LIST_CLASS:
 		return index < ABI_LIST_CLASSES ? &w->list_classes[index] : NULL;
+	case ABI_RULE_PART:
+		return index < ARRAY_LEN(w->rule_parts) ? &w->rule_parts[index] : NULL;
+	case ABI_RULE_SET:
+		return index < ABI_SERVICES_MAX ? &w->rule_sets[index] : NULL;
 	default:
 		return NULL;
 	}
@@ -182,6 +186,8 @@ content_take(struct staging *s, const union abi_record *record, const char **tex
 	case ABI_BOGON:
 	case ABI_REFLECTOR:
 	case ABI_LIST_CLASS:
+	case ABI_RULE_PART:
+	case ABI_RULE_SET:
 		return thing_take(s, record, text);
 	case ABI_SLOTS_PART:
 		return slots_take(s, &record->slots, text);

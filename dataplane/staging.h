@@ -24,6 +24,8 @@ struct wanted {
 	union abi_record bogons[ABI_BOGONS_MAX];
 	union abi_record reflectors[ABI_REFLECTORS_MAX];
 	union abi_record list_classes[ABI_LIST_CLASSES];
+	union abi_record rule_parts[ABI_SIGNATURES_MAX * ABI_RULE_PARTS];
+	union abi_record rule_sets[ABI_SERVICES_MAX]; /* by the service's index */
 	uint16_t *owners[ABI_POOLS_MAX]; /* [ABI_SLOTS] each; NULL: none */
 };
 
@@ -44,6 +46,9 @@ enum staging_result staging_record(struct staging *staging, const union abi_reco
 				   struct abi_nak *nak);
 /* After STAGING_READY: the caller's now. */
 struct wanted *staging_take(struct staging *staging);
+
+/* Puts the signatures together: [ABI_SIGNATURES_MAX]. Their number; -1: one lacks a part, or they don't follow each other. */
+int wanted_signatures(const struct wanted *wanted, struct abi_signature *signatures);
 
 void wanted_free(struct wanted *wanted); /* NULL is fine */
 

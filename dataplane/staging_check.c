@@ -118,6 +118,22 @@ list_class_fault(const struct abi_list_class *r)
 	return STAGING_ZERO(r->zero) && STAGING_ZERO(r->zero2) ? NULL : STAGING_RESERVED;
 }
 
+static const char *
+rule_part_fault(const struct abi_rule_part *r)
+{
+	if (r->index >= ABI_SIGNATURES_MAX * ABI_RULE_PARTS)
+		return "signature: index out of range";
+	return STAGING_ZERO(r->zero) ? NULL : STAGING_RESERVED;
+}
+
+static const char *
+rule_set_fault(const struct abi_rule_set *r)
+{
+	if (r->index >= ABI_SERVICES_MAX || r->always > 1)
+		return "set of signatures: index or always out of range";
+	return STAGING_ZERO(r->zero) && STAGING_ZERO(r->zero2) ? NULL : STAGING_RESERVED;
+}
+
 const char *
 staging_fault(const union abi_record *record, unsigned n_ports)
 {
@@ -138,6 +154,10 @@ staging_fault(const union abi_record *record, unsigned n_ports)
 		return reflector_fault(&record->reflector);
 	case ABI_LIST_CLASS:
 		return list_class_fault(&record->list_class);
+	case ABI_RULE_PART:
+		return rule_part_fault(&record->rule_part);
+	case ABI_RULE_SET:
+		return rule_set_fault(&record->rule_set);
 	default:
 		return nexthop_fault(&record->nexthop, n_ports);
 	}
@@ -269,11 +289,57 @@ check_services(const struct wanted *w, const char **text)
 	return 0;
 }
 
+int
+wanted_signatures(const struct wanted *w, struct abi_signature *signatures)
+{
+	int n = 0;
+
+	for (unsigned i = 0; i < ABI_SIGNATURES_MAX; i++) {
+		uint8_t octets[ABI_RULE_PARTS * ABI_RULE_OCTETS];
+		unsigned parts = 0;
+
+		for (unsigned k = 0; k < ABI_RULE_PARTS; k++) {
+			const struct abi_rule_part *r = &w->rule_parts[i * ABI_RULE_PARTS + k].rule_part;
+
+			parts += r->type != 0;
+			memcpy(octets + k * ABI_RULE_OCTETS, r->octets, ABI_RULE_OCTETS);
+		}
+		if (parts == 0)
+			continue;
+		if (parts < ABI_RULE_PARTS || (unsigned)n != i)
+			return -1;
+		memcpy(&signatures[n++], octets, sizeof(*signatures));
+	}
+	return n;
+}
+
+/* Of the signatures, for the whole of them can't be told from one record. */
+static unsigned
+check_rules(const struct wanted *w, const char **text)
+{
+	struct abi_signature *signatures = calloc(ABI_SIGNATURES_MAX, sizeof(*signatures));
+	int n = signatures ? wanted_signatures(w, signatures) : 0;
+	unsigned reason = signatures ? 0 : ABI_NAK_MEMORY;
+
+	if (n < 0) {
+		*text = "a signature lacks a part";
+		reason = ABI_NAK_INCOMPLETE;
+	}
+	for (int i = 0; !reason && i < n; i++) {
+		if (!abi_signature_fault(&signatures[i]))
+			continue;
+		*text = "a signature is not sound";
+		reason = ABI_NAK_RANGE;
+	}
+	free(signatures);
+	return reason;
+}
+
 static unsigned
 check_guards(const struct wanted *w, const char **text)
 {
 	for (unsigned i = 0; i < ABI_SERVICES_MAX; i++) {
-		if (!w->guards[i].type || w->services[i].type)
+		if ((!w->guards[i].type && !w->rule_sets[i].type) || w->services[i].type)
 			continue;
 		*text = "a guard's service isn't there";
 		return ABI_NAK_REFERENCE;
@@ -336,6 +402,8 @@ wanted_check(const struct wanted *w, const char **text)
 		reason = check_services(w, text);
 	if (!reason)
 		reason = check_guards(w, text);
+	if (!reason)
+		reason = check_rules(w, text);
 	if (!reason)
 		reason = check_backends(w, text);
 	for (unsigned i = 0; !reason && i < ABI_POOLS_MAX; i++)

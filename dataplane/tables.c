@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "dataplane/build.h"
+#include "dataplane/signatures.h"
 
 struct tables {
 	struct tables_config config;
@@ -17,6 +18,14 @@ struct tables {
 	struct slots *slots;	/* list of all that the current snapshot uses */
 	uint64_t started_ns;
 };
+
+/* After the grace period, or of a build that was never in force: but for those that another build has. */
+static void
+signatures_drop(const struct build *b, const struct build *other)
+{
+	if (b && (!other || b->signatures != other->signatures))
+		signatures_free(b->signatures);
+}
 
 struct tables *
 tables_new(const struct tables_config *config)
@@ -35,6 +44,7 @@ tables_free(struct tables *t)
 {
 	if (!t)
 		return;
+	signatures_drop(t->in_force, NULL);
 	build_free(t->in_force);
 	build_slots_free(t->slots);
 	free(t);
@@ -219,6 +229,29 @@ counters_clear(const struct tables *t, const struct registry *now)
 	}
 }
 
+/* The signatures of a build: those in force when they are the same, else compiled anew, which takes its time. */
+static int
+signatures_settle(const struct tables *t, struct build *b)
+{
+	const struct build *before = t->in_force;
+	struct abi_signature *rules = calloc(ABI_SIGNATURES_MAX, sizeof(*rules));
+	struct signatures_spec spec = {.rules = rules, .n_workers = t->config.n_workers};
+	struct signatures_fault fault;
+	int n = rules ? wanted_signatures(b->wanted, rules) : 0, err = rules ? 0 : -ENOMEM;
+
+	if (!err && before && memcmp(before->wanted->rule_parts, b->wanted->rule_parts, sizeof(b->wanted->rule_parts)) == 0) {
+		b->signatures = before->signatures;
+	} else if (!err && n > 0) {
+		spec.n = (unsigned)n;
+		err = signatures_new(&spec, &b->signatures, &fault);
+		if (err)
+			log_error("signatures: %s", fault.text);
+	}
+	b->snapshot->guard->signatures = b->signatures;
+	free(rules);
+	return err;
+}
+
 int
 tables_publish(struct tables *t, struct wanted *wanted, uint64_t now_ns)
 {
@@ -228,8 +261,11 @@ tables_publish(struct tables *t, struct wanted *wanted, uint64_t now_ns)
 
 	if (err)
 		return err;
-	err = vips_add(t, wanted);
+	err = signatures_settle(t, b);
+	if (!err)
+		err = vips_add(t, wanted);
 	if (err) {
+		signatures_drop(b, before);
 		b->wanted = NULL; /* the caller's still */
 		build_free(b);
 		return err;
@@ -241,6 +277,7 @@ tables_publish(struct tables *t, struct wanted *wanted, uint64_t now_ns)
 	tables_grace(t);
 	slots_collect(t, b);
 	t->in_force = b;
+	signatures_drop(before, b);
 	build_free(before);
 	directory_write(region_services(t->config.counters), b->registry.services.entries, b->registry.services.n);
 	directory_write(region_backends(t->config.counters), b->registry.backends.entries, b->registry.backends.n);
@@ -307,4 +344,12 @@ tables_tick(struct tables *t, uint64_t now_ns, uint32_t now_s)
 	atomic_store_explicit(&header->slots_moving, after.moving, memory_order_relaxed);
 	atomic_store_explicit(&header->slots_settling, after.settling, memory_order_relaxed);
 	return before.moving + before.settling > 0 && after.moving + after.settling == 0;
+}
+
+uint64_t
+tables_rule_hits(const struct tables *t, unsigned rule)
+{
+	const struct signatures *s = t->in_force ? t->in_force->signatures : NULL;
+
+	return s && rule < s->n ? signatures_hits(s, rule) : 0;
 }

@@ -60,6 +60,9 @@ bool tables_tick(struct tables *tables, uint64_t now_ns, uint32_t now_s);
 /* Returns when no worker holds what it loaded before. */
 void tables_grace(struct tables *tables);
 
+/* How often a signature in force was found, by its index. */
+uint64_t tables_rule_hits(const struct tables *tables, unsigned rule);
+
 struct tables_slots {
 	uint32_t moving;
 	uint32_t settling;

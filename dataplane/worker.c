@@ -86,7 +86,7 @@ worker_new(struct worker_shared *shared, unsigned index)
 	w->tx.backends = region_worker_backends(shared->counters, index);
 	w->tx.reasons = region_worker_reasons(shared->counters, index);
 	icmp_state_init(&w->icmp, w->tsc_hz, shared->reply_pps, shared->reply_pps);
-	guard_init(&w->guard, shared->guard, w->tsc_hz);
+	guard_init(&w->guard, shared->guard, index, w->tsc_hz);
 	queues_deal(w);
 	ways_open(w);
 	steer_open(w);

@@ -56,9 +56,13 @@ guard_upkeep(struct guard_shared *s, uint64_t now_ns, uint32_t now_s)
 }
 
 void
-guard_init(struct guard *g, struct guard_shared *shared, uint64_t tsc_hz)
+guard_init(struct guard *g, struct guard_shared *shared, unsigned worker, uint64_t tsc_hz)
 {
-	*g = (struct guard){.shared = shared, .ns_per_tsc = (UINT64_C(1000000000) << 32) / tsc_hz};
+	*g = (struct guard){.shared = shared,
+			    .ns_per_tsc = (UINT64_C(1000000000) << 32) / tsc_hz,
+			    .scan = {.worker = worker,
+				     .nth = GUARD_SCAN_NTH,
+				     .budget_tsc = tsc_hz * GUARD_SCAN_BUDGET_NS / UINT64_C(1000000000)}};
 }
 
 /* In the record: address packets, kbit, openings, then the prefix's; 0: no limit. */
@@ -102,6 +106,20 @@ service_init(struct guard_service *service, const struct abi_guard *r)
 	rates_init(service, r);
 }
 
+static void
+rules_init(struct guard_table *table, unsigned index, const struct abi_rule_set *r)
+{
+	struct guard_service *service = &table->services[index];
+
+	if (!r->type)
+		return;
+	memcpy(service->rules.words, r->words, sizeof(r->words));
+	service->scans = signature_set_first(&service->rules) != SIGNATURE_NONE;
+	service->scans_always = service->scans && r->always;
+	table->has_scans = table->has_scans || service->scans;
+	table->has_always = table->has_always || service->scans_always;
+}
+
 struct guard_table *
 guard_table_new(const struct guard_spec *spec)
 {
@@ -123,6 +141,8 @@ guard_table_new(const struct guard_spec *spec)
 		if (spec->guards[i].filters_always)
 			table->has_always = true;
 	}
+	for (unsigned i = 0; i < ABI_SERVICES_MAX; i++)
+		rules_init(table, i, &spec->rules[i]);
 	for (unsigned i = 0; i < ABI_LIST_CLASSES; i++) {
 		if (spec->classes[i].type)
 			class_init(&table->classes[i], &spec->classes[i]);

@@ -12,6 +12,8 @@
  * can be asked, and shares the service's small allowance for unknown sources where it can't. What that allowance has no
  * room for goes before the limits are charged: a flood from random sources then costs one line of one table.
  *
+ * What is left is scanned for payload signatures, where the service has some.
+ *
  * Several passes over the burst, with every line of a table fetched one pass before it is needed.
  */
 #ifndef DATAPLANE_STAGE_GUARD_H
@@ -19,11 +21,14 @@
 
 #include <netinet/in.h>
 
+#include <rte_cycles.h>
+
 #include "abi/records.h"
 #include "dataplane/stage/challenge.h"
 #include "dataplane/stage/known.h"
 #include "dataplane/stage/limit.h"
 #include "dataplane/stage/list.h"
+#include "dataplane/stage/signature.h"
 
 enum {
 	GUARD_SETTLE_S = 2, /* a source counts as seen before an attack when it was first seen so long before it */
@@ -41,6 +46,9 @@ struct guard_service {
 	uint8_t prefix_v4_len;
 	uint8_t prefix_v6_len;
 	bool has_unknown;
+	bool scans;	   /* for `rules`, while armed */
+	bool scans_always;
+	struct signature_set rules;
 	struct limit_rate unknown; /* all unknown sources together */
 	struct limit_rate rates[GUARD_LIMITS];
 };
@@ -55,7 +63,9 @@ struct guard_class {
 struct guard_table {
 	struct guard_service *services; /* [ABI_SERVICES_MAX] */
 	struct guard_class *classes;	/* [ABI_LIST_CLASSES] */
-	bool has_always;		/* some service has filters_always */
+	bool has_always;		/* some service has filters_always or scans_always */
+	bool has_scans;
+	const struct signatures *signatures; /* NULL: none; tables.c's */
 	uint64_t reflectors[1024];	/* bit of each UDP source port, host order */
 };
 
@@ -63,6 +73,7 @@ struct guard_table {
 struct guard_spec {
 	struct abi_guard guards[ABI_SERVICES_MAX]; /* by the dataplane's index */
 	struct abi_list_class classes[ABI_LIST_CLASSES];
+	struct abi_rule_set rules[ABI_SERVICES_MAX]; /* as guards */
 	uint64_t reflectors[1024];
 };
 
@@ -101,11 +112,17 @@ MUST_CHECK int guard_upkeep(struct guard_shared *shared, uint64_t now_ns, uint32
 struct guard {
 	struct guard_shared *shared;
 	uint64_t ns_per_tsc; /* 32 bits behind the point */
+	struct signature scan;
 	uint64_t seen_key;   /* of a source to be noted in the next burst; 0: none */
 	unsigned bursts;     /* in peace, since a source was noted */
 };
 
-void guard_init(struct guard *g, struct guard_shared *shared, uint64_t tsc_hz);
+enum {
+	GUARD_SCAN_BUDGET_NS = 20000, /* of a burst; then one packet in GUARD_SCAN_NTH */
+	GUARD_SCAN_NTH = 16,
+};
+
+void guard_init(struct guard *g, struct guard_shared *shared, unsigned worker, uint64_t tsc_hz);
 
 /* The limits' clock. */
 static inline uint64_t
@@ -394,6 +411,40 @@ guard_limit_pass(struct guard *g, const struct guard_table *t, struct burst *b, 
 	}
 }
 
+/* What a signature that a packet has asks for. */
+static inline void
+guard_signature_settle(const struct guard_shared *s, const struct guard_service *service, struct packet *p, uint8_t action,
+		       uint64_t now_ns)
+{
+	if (action == ABI_SIGNATURE_DROP)
+		packet_settle(p, VERDICT_SIGNATURE);
+	else if (action == ABI_SIGNATURE_LIMIT && service->limits >> LIMIT_PACKETS & 1 &&
+		 limit_take(s->limits, guard_key(s, service, p, LIMIT_PACKETS), &service->rates[LIMIT_PACKETS], 1, now_ns) ==
+			 LIMIT_OVER)
+		packet_settle(p, VERDICT_SIGNATURE_LIMIT);
+}
+
+/* Scans what has come through all the rest. */
+static inline void
+guard_scan_pass(struct guard *g, const struct guard_table *t, struct burst *b, const list_value *values, uint64_t now_ns)
+{
+	signature_begin(&g->scan, rte_rdtsc());
+	for (unsigned i = 0; i < b->n; i++) {
+		struct packet *p = &b->packets[i];
+		const struct guard_service *service = &t->services[p->service];
+		struct signature_hit hit;
+
+		if (!packet_is_served(p) || !service->scans || list_action(values[i]) == LIST_ALLOW)
+			continue;
+		if (!service->scans_always &&
+		    (atomic_load_explicit(&g->shared->states[p->service], memory_order_relaxed) & 3) != GUARD_ARMED)
+			continue;
+		hit = signature_packet(&g->scan, t->signatures, &service->rules, p, rte_rdtsc);
+		if (hit.rule != SIGNATURE_NONE)
+			guard_signature_settle(g->shared, service, p, hit.action, now_ns);
+	}
+}
+
 static inline bool
 guard_has_lists(const struct guard_shared *s)
 {
@@ -426,6 +477,8 @@ guard_passes(struct guard *g, const struct guard_table *t, struct burst *b)
 	n = guard_filter_pass(g, t, b, values, items);
 	n = guard_source_pass(g, t, b, items, n, now_ns);
 	guard_limit_pass(g, t, b, items, n, now_ns);
+	if (t->signatures && t->has_scans)
+		guard_scan_pass(g, t, b, values, now_ns);
 }
 
 /* In peace: one source of several bursts is noted, a burst later, when its line has come. Who is there is seen

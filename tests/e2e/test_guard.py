@@ -223,3 +223,26 @@ def test_lists_are_changed_live_and_outlive_a_restart(guarded, tmp_path):
 def test_a_wrong_entry_is_refused_with_its_reason(guarded, words, fault):
     done = guarded.ctl("list", "add", *words, check=False)
     assert done.returncode == 1 and fault in done.stderr
+
+
+def test_payloads_are_scanned_for_signatures(guarded, tmp_path):
+    pop, rules = guarded, tmp_path / "signatures.yaml"
+    rules.write_text((ROOT / "configs/signatures.yaml").read_text())
+    pop.edit(r"  bogons:", f"  signatures: {rules}\n  bogons:")
+    pop.edit(r"fragments: 2k}", "fragments: 2k}, signatures: always")
+    pop.ctl("reload")
+    pop.ctl("wait", "generation")
+    send = ("from scapy.all import *; ip = IP(src='10.77.11.100', dst='10.99.0.1')\n"
+            "send([ip/UDP(sport=40000, dport=53)/b'HTTP/1.1 200 OK\\r\\nCACHE-CONTROL: max-age=1800\\r\\nST: upnp:rootdevice\\r\\n'] * 3, verbose=False)")
+    pop.run("c2", "/usr/bin/python3", "-c", send)
+    wait("the hits", lambda: {s["name"]: s["hits"] for s in pop.json("signatures")}.get("ssdp-answer") == 3)
+    assert next(d for d in pop.json("drops") if d["reason"] == "signature")["services"] == {"dns4": 3}
+    assert pop.json("status")["payloads"]["scanned"] >= 3
+    assert pop.run("c1", "kdig", "+short", "+timeout=2", "@10.99.0.1", "www.example.net", "A").strip() == "10.99.0.1"
+    rules.write_text("rules:\n  - {name: bad, pattern: '(', action: drop}\n")
+    done = pop.ctl("reload", check=False)
+    assert done.returncode == 1 and f"{rules}:2:" in done.stderr
+    assert len(pop.json("signatures")) > 40
+    pop.edit(f"  signatures: {rules}\n", "")
+    pop.ctl("reload")
+    assert pop.json("signatures") == []

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* sources: dataplane/stage/?*.c abi/?*.c base/?*.c */
-/* packages: libdpdk */
+/* packages: libdpdk libhs */
 /*
  * Hostile packets through parse, classify and an armed guard with all that it can do, without an EAL: the mbuf is a plain
  * one whose data ends where the frame ends, so that the sanitizer sees every octet read or written beyond it. The first
@@ -84,7 +84,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (!table || !mbuf.buf_addr)
 		abort();
 	memcpy(mbuf.buf_addr, data + 1, len);
-	guard_init(&guard, &shared, TSC_HZ);
+	guard_init(&guard, &shared, 0, TSC_HZ);
 	burst.n = 1;
 	burst.now_tsc += TSC_HZ / 100;
 	atomic_store(&shared.states[0], guard_state(data[0] & 0x40 ? GUARD_ARMED : GUARD_CHECKING, 0));

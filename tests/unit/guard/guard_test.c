@@ -48,7 +48,7 @@ setup(void)
 {
 	frames_init();
 	cr_assert_eq(guard_shared_init(&shared, LIMIT_BITS_MIN + 6, KNOWN_BITS_MIN), 0);
-	guard_init(&guard, &shared, TSC_HZ);
+	guard_init(&guard, &shared, 0, TSC_HZ);
 	now_ns = 1000 * SECOND;
 	guard_is(plain);
 }
