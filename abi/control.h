@@ -26,6 +26,11 @@
  * lists           -                         [{prefix, action, source, in_force, left_s, comment}], 10,000 at most; left_s 0:
  *                                            for good
  * signatures      -                         [{name, protocol, action, hits, known_by}]
+ * filters         -                         [{id, service, action, filter, left_s, hits}], in the order in which they run
+ * filter.add      {expression or object     {id}: section: of the object ("filter"); service: else all; action: drop or
+ *                  and section, service,     count; for: a duration
+ *                  action, for}
+ * filter.remove   {id}                      {id}
  * list.add        {prefix, action, class,   {prefix}: an entry by hand, in place of one of the same prefix; action: drop,
  *                  for, comment}             allow, limit; class with limit; for: a duration; the last three may be left out
  * list.remove     {prefix}                  {prefix}

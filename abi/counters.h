@@ -54,6 +54,7 @@
 	X(SOURCE_UNKNOWN, D, "source_unknown", "source is unknown, and the allowance for all such is used up")         \
 	X(SIGNATURE, D, "signature", "its payload has a signature that is to be dropped")                              \
 	X(SIGNATURE_LIMIT, D, "signature_limit", "its payload has a signature that is limited, and its source is over") \
+	X(FILTERED, D, "filtered", "a filter of the operator's matches it")                                            \
 	X(NO_SERVICE, D, "no_service", "to a VIP, but no service on that protocol and port")                           \
 	X(NO_BACKEND, D, "no_backend", "the service's pool has no backend")                                            \
 	X(NO_NEXTHOP, D, "no_nexthop", "the backend's next hop is not resolved")                                       \

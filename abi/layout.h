@@ -17,6 +17,7 @@
 #include <stdatomic.h>
 
 #include "abi/counters.h"
+#include "abi/filter.h"
 #include "abi/signature.h"
 #include "base/addr.h"
 
@@ -159,6 +160,7 @@ struct abi_counters_header {
 	_Atomic uint64_t scanned;   /* payloads, by all workers; the main lcore sums up once a second */
 	_Atomic uint64_t unscanned; /* over a burst's budget */
 	_Atomic uint64_t rule_hits[ABI_SIGNATURES_MAX]; /* since the signatures in force are */
+	_Atomic uint64_t filter_hits[ABI_FILTERS_MAX]; /* by the filters' indices */
 	_Atomic uint64_t flows; /* live entries of the flow tables, as the last sweep found them */
 };
 _Static_assert(offsetof(struct abi_counters_header, heartbeat_ns) == 80, "struct abi_counters_header");

@@ -11,6 +11,7 @@
 #ifndef ABI_RECORDS_H
 #define ABI_RECORDS_H
 
+#include "abi/filter.h"
 #include "abi/layout.h"
 #include "abi/signature.h"
 
@@ -30,6 +31,8 @@ enum abi_record_type {
 	ABI_LIST_CLASS,
 	ABI_RULE_PART,
 	ABI_RULE_SET,
+	ABI_FILTER,
+	ABI_FILTER_PART,
 	ABI_LIST, /* outside of transactions too */
 	/* replies */
 	ABI_ACK = 64,
@@ -229,6 +232,25 @@ struct abi_rule_set {
 	uint8_t zero2[24];
 };
 
+/* An operator's filter; they run in the order of their indices. Its parts are those with its instructions and no more. */
+struct abi_filter {
+	uint16_t type;
+	uint16_t index;	  /* < ABI_FILTERS_MAX */
+	uint16_t service; /* index, or ABI_FILTER_EVERY */
+	uint16_t n_insns; /* 1..ABI_FILTER_INSNS_MAX */
+	uint64_t key;	  /* tells it over generations: its hits go on */
+	uint8_t kind;	  /* enum abi_filter_kind */
+	uint8_t action;	  /* enum abi_filter_action */
+	uint8_t zero[46];
+};
+
+struct abi_filter_part {
+	uint16_t type;
+	uint16_t index; /* filter * ABI_FILTER_PARTS + part */
+	uint8_t zero[4];
+	uint64_t insns[ABI_FILTER_PART_INSNS]; /* struct bpf_insn or ebpf_insn, as they lie in memory */
+};
+
 enum abi_list_op {
 	ABI_LIST_RESET = 0, /* takes all entries away */
 	ABI_LIST_SET,	    /* replaces the entry of the same prefix */
@@ -349,6 +371,8 @@ union abi_record {
 	struct abi_list_class list_class;
 	struct abi_rule_part rule_part;
 	struct abi_rule_set rule_set;
+	struct abi_filter filter;
+	struct abi_filter_part filter_part;
 	struct abi_list list;
 	struct abi_listed listed;
 };
@@ -374,6 +398,8 @@ ABI_ASSERT_RECORD(abi_attack);
 ABI_ASSERT_RECORD(abi_list_class);
 ABI_ASSERT_RECORD(abi_rule_part);
 ABI_ASSERT_RECORD(abi_rule_set);
+ABI_ASSERT_RECORD(abi_filter);
+ABI_ASSERT_RECORD(abi_filter_part);
 ABI_ASSERT_RECORD(abi_list);
 _Static_assert(ABI_RULE_OCTETS * ABI_RULE_PARTS >= sizeof(struct abi_signature), "parts of a signature");
 ABI_ASSERT_RECORD(abi_listed);

@@ -91,6 +91,8 @@ compiled_free(struct compiled *image)
 	free(image->list_classes);
 	free(image->rule_parts);
 	free(image->rule_sets);
+	free(image->filters);
+	free(image->filter_parts);
 	free(image->slots);
 	free(image);
 }
@@ -102,8 +104,11 @@ records_new(unsigned n)
 }
 
 static int
-image_new(const struct model *model, const struct rules *rules, struct compiled **out)
+image_new(const struct compile_input *input, struct compiled **out)
 {
+	const struct model *model = input->model;
+	const struct rules *rules = input->rules;
+	unsigned n_filters = input->filters ? filters_count(input->filters) : 0;
 	unsigned n_backends = 0;
 	struct compiled *image;
 
@@ -125,7 +130,9 @@ image_new(const struct model *model, const struct rules *rules, struct compiled 
 				   .n_reflectors = model->n_reflectors,
 				   .n_list_classes = ABI_LIST_CLASSES,
 				   .n_rule_parts = rules ? rules->n * ABI_RULE_PARTS : 0,
-				   .n_rule_sets = model->n_services};
+				   .n_rule_sets = model->n_services,
+				   .n_filters = n_filters,
+				   .n_filter_parts = n_filters * ABI_FILTER_PARTS};
 	image->vips = records_new(image->n_vips);
 	image->services = records_new(image->n_services);
 	image->pools = records_new(image->n_pools);
@@ -137,10 +144,13 @@ image_new(const struct model *model, const struct rules *rules, struct compiled 
 	image->list_classes = records_new(image->n_list_classes);
 	image->rule_parts = records_new(image->n_rule_parts);
 	image->rule_sets = records_new(image->n_rule_sets);
+	image->filters = records_new(image->n_filters);
+	image->filter_parts = records_new(image->n_filter_parts);
 	image->slots = malloc((image->n_pools ? image->n_pools : 1) * ABI_SLOTS * sizeof(*image->slots));
 	if (!image->vips || !image->services || !image->pools || !image->backends || !image->nexthops ||
 	    !image->guards || !image->bogons || !image->reflectors || !image->list_classes ||
-	    !image->rule_parts || !image->rule_sets || !image->slots) {
+	    !image->rule_parts || !image->rule_sets || !image->filters || !image->filter_parts ||
+	    !image->slots) {
 		compiled_free(image);
 		return -ENOMEM;
 	}
@@ -215,6 +225,36 @@ rule_parts_fill(const struct rules *rules, struct compiled *image)
 
 		memcpy(part.octets, octets + at, left < ABI_RULE_OCTETS ? left : ABI_RULE_OCTETS);
 		image->rule_parts[i].rule_part = part;
+	}
+}
+
+/* A filter whose service has gone matches nothing, and keeps its place: the service may come back. */
+static void
+filters_fill(const struct compile_input *input, struct compiled *image)
+{
+	for (unsigned i = 0; i < image->n_filters; i++) {
+		const struct filter *f = filters_at(input->filters, i);
+		unsigned service = 0;
+
+		while (service < input->model->n_services && strcmp(input->model->services[service].name, f->service) != 0)
+			service++;
+		if (f->service[0] && service == input->model->n_services)
+			continue;
+		image->filters[i].filter = (struct abi_filter){
+			.type = ABI_FILTER,
+			.index = (uint16_t)i,
+			.service = f->service[0] ? (uint16_t)service : ABI_FILTER_EVERY,
+			.n_insns = f->program.n,
+			.key = f->key,
+			.kind = f->program.kind,
+			.action = f->action};
+		for (unsigned k = 0; k * ABI_FILTER_PART_INSNS < f->program.n; k++) {
+			unsigned index = i * ABI_FILTER_PARTS + k;
+			struct abi_filter_part part = {.type = ABI_FILTER_PART, .index = (uint16_t)index};
+
+			memcpy(part.insns, &f->program.insns[k * ABI_FILTER_PART_INSNS], sizeof(part.insns));
+			image->filter_parts[index].filter_part = part;
+		}
 	}
 }
 
@@ -461,7 +501,7 @@ compile_tables(struct compile *compile, const struct compile_input *input, struc
 {
 	struct compiled *image;
 	unsigned first = 0;
-	int err = image_new(input->model, input->rules, &image);
+	int err = image_new(input, &image);
 
 	if (err)
 		return err;
@@ -471,6 +511,7 @@ compile_tables(struct compile *compile, const struct compile_input *input, struc
 	guards_fill(input->model, image);
 	rule_parts_fill(input->rules, image);
 	rule_sets_fill(input->model, input->rules, image);
+	filters_fill(input, image);
 	for (unsigned i = 0; !err && i < input->model->n_pools; i++) {
 		err = pool_fill(compile, input, i, first, image);
 		first += input->model->pools[i].n_backends;

@@ -9,6 +9,7 @@
 
 #include "abi/records.h"
 #include "controlplane/model.h"
+#include "controlplane/filters.h"
 #include "controlplane/neighbour.h"
 #include "controlplane/rules.h"
 
@@ -16,6 +17,7 @@
 struct compile_input {
 	const struct model *model;
 	const struct rules *rules; /* payload signatures; NULL: none */
+	const struct filters *filters; /* the operator's; NULL: none */
 	const bool *usable;    /* flattened: healthy, and packets can reach it */
 	const bool *reachable; /* flattened: packets can reach it, healthy or not; looked at for pools that fail open */
 	const bool *drained;   /* flattened: by the operator */
@@ -41,6 +43,8 @@ struct compiled {
 	unsigned n_list_classes; /* ABI_LIST_CLASSES */
 	unsigned n_rule_parts;
 	unsigned n_rule_sets; /* n_services */
+	unsigned n_filters;
+	unsigned n_filter_parts; /* n_filters * ABI_FILTER_PARTS */
 	union abi_record *vips;
 	union abi_record *services;
 	union abi_record *pools;
@@ -52,6 +56,8 @@ struct compiled {
 	union abi_record *list_classes;
 	union abi_record *rule_parts;
 	union abi_record *rule_sets;
+	union abi_record *filters;
+	union abi_record *filter_parts;
 	uint16_t *slots; /* ABI_SLOTS owners for each pool */
 };
 

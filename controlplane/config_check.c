@@ -276,6 +276,20 @@ check_services(struct reading *r, const struct yaml_tree *root)
 }
 
 static void
+check_filters(struct reading *r, const struct yaml_tree *list)
+{
+	for (unsigned i = 0; i < r->model->n_filters; i++) {
+		const char *service = r->model->filters[i].service;
+		unsigned k = 0;
+
+		while (k < r->model->n_services && strcmp(r->model->services[k].name, service) != 0)
+			k++;
+		if (service[0] && k == r->model->n_services)
+			reading_fail(r, place(list, i, "service"), "there is no service %s", service);
+	}
+}
+
+static void
 check_guards(struct reading *r, const struct yaml_tree *root)
 {
 	const struct yaml_tree *item = yaml_tree_item(yaml_tree_get(root, "services"), 0);
@@ -303,4 +317,5 @@ config_check(struct reading *r, const struct yaml_tree *root)
 	check_vips(r, yaml_tree_get(root, "vips"));
 	check_services(r, root);
 	check_guards(r, root);
+	check_filters(r, yaml_tree_get(yaml_tree_get(root, "guard"), "filters"));
 }

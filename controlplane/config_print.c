@@ -196,6 +196,18 @@ print_guard_section(FILE *file, const struct model *m)
 		print_key(file, ", file: ", m->lists[i].path);
 		fputs("}\n", file);
 	}
+	fputs(m->n_filters ? "  filters:\n" : "  filters: []\n", file);
+	for (unsigned i = 0; i < m->n_filters; i++) {
+		const struct model_filter_entry *f = &m->filters[i];
+
+		print_key(file, "    - {name: ", f->name);
+		print_key(file, f->object[0] ? ", object: " : ", expression: ", f->object[0] ? f->object : f->expression);
+		if (f->object[0])
+			print_key(file, ", section: ", f->section);
+		if (f->service[0])
+			print_key(file, ", service: ", f->service);
+		fprintf(file, ", action: %s}\n", f->action == ABI_FILTER_COUNT ? "count" : "drop");
+	}
 	fputs(m->n_list_classes ? "  classes:\n" : "  classes: []\n", file);
 	for (unsigned i = 0; i < m->n_list_classes; i++) {
 		fprintf(file, "    - {class: %u, burst: %ums, ", m->list_classes[i].class, m->list_classes[i].burst_ms);

@@ -88,6 +88,7 @@ facts_gather(const struct node *node, struct facts *facts)
 		return err;
 	facts->input = (struct compile_input){.model = model,
 					      .rules = node->rules,
+					      .filters = node->filters,
 					      .usable = facts->usable,
 					      .reachable = facts->reachable,
 					      .drained = facts->drained,

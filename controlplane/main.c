@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* nearcast-controlplane: arguments and signals. */
+#include <errno.h>
 #include <getopt.h>
 #include <signal.h>
 #include <stdio.h>
@@ -84,6 +85,16 @@ options_parse(int argc, char **argv, struct options *options)
 	return 0;
 }
 
+static bool
+filters_check(const struct model *model, struct config_errors *errors)
+{
+	struct filters *filters = filters_new("");
+	int err = filters ? filters_adopt(filters, model, errors) : -ENOMEM;
+
+	filters_free(filters);
+	return err == 0;
+}
+
 /* The files that the configuration names. */
 static bool
 files_check(const struct model *model, struct config_errors *errors)
@@ -93,6 +104,8 @@ files_check(const struct model *model, struct config_errors *errors)
 	if (model->signatures[0] && rules_load(model->signatures, &rules, errors) != 0)
 		return false;
 	rules_free(rules);
+	if (!filters_check(model, errors))
+		return false;
 	for (unsigned i = 0; i < model->n_lists; i++) {
 		struct listfile *file = NULL;
 

@@ -221,6 +221,7 @@ VIEW(ports)
 VIEW(drops)
 VIEW(attacks)
 VIEW(lists)
+VIEW(filters)
 VIEW(signatures)
 
 /* Changes. */
@@ -406,6 +407,97 @@ call_list_remove(void *context, struct control_call *call, const json_t *params,
 	return 0;
 }
 
+static bool
+service_exists(const struct model *model, const char *name)
+{
+	for (unsigned i = 0; i < model->n_services; i++) {
+		if (strcmp(model->services[i].name, name) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* False: *error says what is wrong. */
+static bool
+filter_param(const struct model *model, const json_t *params, struct filter *f, struct control_error *error)
+{
+	const char *expression = json_string_value(json_object_get(params, "expression"));
+	const char *object = json_string_value(json_object_get(params, "object"));
+	const char *section = json_string_value(json_object_get(params, "section"));
+	const char *service = json_string_value(json_object_get(params, "service"));
+	const char *action = json_string_value(json_object_get(params, "action"));
+	const char *lasts = json_string_value(json_object_get(params, "for"));
+	uint64_t for_s = 0;
+
+	if (!expression == !object)
+		control_fail(error, CONTROL_INVALID_PARAMS, "a filter has either an expression or an object");
+	else if (strlen(expression ? expression : object) >= sizeof(f->text) || (section && strlen(section) >= sizeof(f->section)))
+		control_fail(error, CONTROL_INVALID_PARAMS, "longer than %zu octets", sizeof(f->text) - 1);
+	else if (object && object[0] != '/')
+		control_fail(error, CONTROL_INVALID_PARAMS, "object %s: give the whole path", object);
+	else if (service && !service_exists(model, service))
+		control_fail(error, CONTROL_INVALID_PARAMS, "there is no service %s", service);
+	else if (action && strcmp(action, "drop") != 0 && strcmp(action, "count") != 0)
+		control_fail(error, CONTROL_INVALID_PARAMS, "action %s is neither drop nor count", action);
+	else if (lasts && list_duration_parse(lasts, &for_s) != 0)
+		control_fail(error, CONTROL_INVALID_PARAMS, "for \"%s\" is no duration such as 90s, 10m, 2h or 7d", lasts);
+	else {
+		snprintf(f->text, sizeof(f->text), "%s", expression ? expression : object);
+		snprintf(f->section, sizeof(f->section), "%s", !object ? "" : section ? section : PROGRAM_SECTION);
+		snprintf(f->service, sizeof(f->service), "%s", service ? service : "");
+		f->action = action && strcmp(action, "count") == 0 ? ABI_FILTER_COUNT : ABI_FILTER_DROP;
+		f->until_s = for_s ? (uint64_t)time(NULL) + for_s : 0;
+		return true;
+	}
+	return false;
+}
+
+static int
+call_filter_add(void *context, struct control_call *call, const json_t *params, json_t **result,
+		struct control_error *error)
+{
+	struct methods *m = context;
+	struct filter *like = calloc(1, sizeof(*like));
+	char fault[PROGRAM_FAULT_MAX];
+	uint32_t id = 0;
+	int err;
+
+	(void)call;
+	if (!like || !filter_param(m->node->model, params, like, error)) {
+		free(like);
+		return -1;
+	}
+	err = filters_add(m->node->filters, like, &id, fault);
+	if (id) {
+		log_notice("filter %u added by the operator: %s", id, like->text);
+		node_changed(m->node);
+	}
+	free(like);
+	if (err)
+		return control_fail(error, CONTROL_REFUSED, "%s", fault);
+	*result = json_pack("{s:I}", "id", (json_int_t)id);
+	return 0;
+}
+
+static int
+call_filter_remove(void *context, struct control_call *call, const json_t *params, json_t **result,
+		   struct control_error *error)
+{
+	struct methods *m = context;
+	json_int_t id = json_integer_value(json_object_get(params, "id"));
+	int err = id > 0 && id <= UINT32_MAX ? filters_remove(m->node->filters, (uint32_t)id) : -ENOENT;
+
+	(void)call;
+	if (err == -ENOENT)
+		return control_fail(error, CONTROL_REFUSED, "there is no such filter that was added by hand");
+	log_notice("filter %lld removed by the operator", (long long)id);
+	node_changed(m->node);
+	if (err)
+		return control_fail(error, CONTROL_REFUSED, "removed, but the state file can't be written: %s", strerror(-err));
+	*result = json_pack("{s:I}", "id", id);
+	return 0;
+}
+
 static const struct control_method table[] = {
 	{"status", call_status},
 	{"services", call_services},
@@ -417,6 +509,9 @@ static const struct control_method table[] = {
 	{"drops", call_drops},
 	{"attacks", call_attacks},
 	{"lists", call_lists},
+	{"filters", call_filters},
+	{"filter.add", call_filter_add},
+	{"filter.remove", call_filter_remove},
 	{"signatures", call_signatures},
 	{"list.add", call_list_add},
 	{"list.remove", call_list_remove},

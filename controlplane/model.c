@@ -16,6 +16,7 @@ model_free(struct model *model)
 	free(model->bogons);
 	free(model->reflectors);
 	free(model->lists);
+	free(model->filters);
 	free(model->list_classes);
 	free(model->peers);
 	free(model);

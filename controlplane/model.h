@@ -124,6 +124,15 @@ struct model_list_class {
 	struct abi_guard_rates rates;
 };
 
+struct model_filter_entry {
+	char name[MODEL_NAME_MAX];
+	char expression[1025];
+	char object[256]; /* path of an eBPF object, in place of the expression */
+	char section[64];
+	char service[MODEL_NAME_MAX]; /* "": all */
+	uint8_t action;		      /* enum abi_filter_action */
+};
+
 struct model_service {
 	char name[MODEL_NAME_MAX];
 	unsigned vip;  /* index in vips */
@@ -154,6 +163,8 @@ struct model {
 	struct model_guard guard; /* what services begin with */
 	unsigned n_bogons;
 	struct prefix *bogons;
+	unsigned n_filters;
+	struct model_filter_entry *filters;
 	char signatures[256]; /* file of payload signatures (controlplane/rules.h); "": none */
 	unsigned n_lists;
 	struct model_list *lists; /* files of prefixes (controlplane/listfile.h) */

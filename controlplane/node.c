@@ -292,6 +292,8 @@ on_second(evutil_socket_t fd, short what, void *context)
 	(void)fd;
 	(void)what;
 	listing_tick(node->listing, (uint64_t)time(NULL));
+	if (filters_expire(node->filters, (uint64_t)time(NULL)) > 0)
+		node_changed(node);
 }
 
 static const struct publish_events PUBLISH_EVENTS = {
@@ -350,6 +352,8 @@ adopt(struct node *node, struct model *model, struct config_errors *errors)
 
 	if (!err && model->signatures[0])
 		err = rules_load(model->signatures, &rules, errors);
+	if (!err)
+		err = filters_adopt(node->filters, model, errors);
 	if (!err)
 		err = listing_adopt(node->listing, model, errors);
 
@@ -447,9 +451,11 @@ parts_new(struct node *node)
 	node->attacks = attacks_new();
 	snprintf(state, sizeof(state), "%s.lists", node->model->control_socket);
 	node->listing = listing_new(state);
+	snprintf(state, sizeof(state), "%s.filters", node->model->control_socket);
+	node->filters = filters_new(state);
 	node->second = event_new(node->base, -1, EV_PERSIST, on_second, node);
 	if (!node->admin || !node->reconcile || !node->patience || !node->peering || !node->checker || !node->attacks ||
-	    !node->listing || !node->second || event_add(node->second, &SECOND) != 0)
+	    !node->listing || !node->filters || !node->second || event_add(node->second, &SECOND) != 0)
 		return -ENOMEM;
 	err = compile_new(&node->compile);
 	if (!err)
@@ -519,6 +525,7 @@ node_fini(struct node *node)
 	compile_free(node->compile);
 	attacks_free(node->attacks);
 	listing_free(node->listing);
+	filters_free(node->filters);
 	rules_free(node->rules);
 	if (node->second)
 		event_free(node->second);

@@ -40,6 +40,7 @@ struct node {
 	struct admin *admin;
 	struct attacks *attacks;
 	struct listing *listing;
+	struct filters *filters;
 	struct rules *rules; /* payload signatures; NULL: none */
 	struct event *second; /* each second */
 	struct checker *checker;

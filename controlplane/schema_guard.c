@@ -143,6 +143,37 @@ read_lists(struct reading *r, const struct yaml_tree *value, const struct schema
 }
 
 static void
+read_filters(struct reading *r, const struct yaml_tree *value, const struct schema_key *key, void *target)
+{
+	static const struct schema_key keys[] = {
+		{.name = "name", .parse = scalar_name, FIELD(model_filter_entry, name), .required = true},
+		{.name = "expression", .parse = scalar_string, FIELD(model_filter_entry, expression)},
+		{.name = "object", .parse = scalar_string, FIELD(model_filter_entry, object)},
+		{.name = "section", .parse = scalar_string, FIELD(model_filter_entry, section)},
+		{.name = "service", .parse = scalar_name, FIELD(model_filter_entry, service)},
+		{.name = "action", .parse = scalar_word, FIELD(model_filter_entry, action),
+		 .words = WORDS({"drop", ABI_FILTER_DROP}, {"count", ABI_FILTER_COUNT})},
+	};
+	struct model_filter_entry *list = schema_list(r, value, key, sizeof(*list), &r->model->n_filters);
+	unsigned i = 0;
+
+	(void)target;
+	r->model->filters = list;
+	for (const struct yaml_tree *item = value->first; list && item; item = item->next, i++) {
+		unsigned before = r->errors->n;
+
+		memcpy(list[i].section, "filter", sizeof("filter"));
+		schema_map(r, item, "a filter", keys, ARRAY_LEN(keys), &list[i]);
+		if (r->errors->n == before && !list[i].expression[0] == !list[i].object[0])
+			reading_fail(r, item, "filter %s must have either an expression or an object", list[i].name);
+		for (unsigned k = 0; r->errors->n == before && k < i; k++) {
+			if (strcmp(list[k].name, list[i].name) == 0)
+				reading_fail(r, item, "filter %s is there twice", list[i].name);
+		}
+	}
+}
+
+static void
 read_list_classes(struct reading *r, const struct yaml_tree *value, const struct schema_key *key, void *target)
 {
 	static const struct schema_key keys[] = {
@@ -193,6 +224,7 @@ schema_guard_section(struct reading *r, const struct yaml_tree *root)
 		{.name = "reflectors", .parse = read_reflectors, .max = ABI_REFLECTORS_MAX},
 		{.name = "signatures", .parse = scalar_string, FIELD(model, signatures)},
 		{.name = "lists", .parse = read_lists, .max = 63},
+		{.name = "filters", .parse = read_filters, .max = ABI_FILTERS_MAX},
 		{.name = "classes", .parse = read_list_classes, .max = ABI_LIST_CLASSES},
 		{.name = "defaults", .parse = schema_guard, FIELD(model, guard)},
 	};

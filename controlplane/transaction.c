@@ -115,6 +115,10 @@ image_diff(struct transaction *t, const struct compiled *before, const struct co
 		     (struct list){after->rule_parts, after->n_rule_parts});
 	records_diff(t, ABI_RULE_SET, (struct list){before->rule_sets, before->n_rule_sets},
 		     (struct list){after->rule_sets, after->n_rule_sets});
+	records_diff(t, ABI_FILTER, (struct list){before->filters, before->n_filters},
+		     (struct list){after->filters, after->n_filters});
+	records_diff(t, ABI_FILTER_PART, (struct list){before->filter_parts, before->n_filter_parts},
+		     (struct list){after->filter_parts, after->n_filter_parts});
 }
 
 struct transaction

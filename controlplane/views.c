@@ -390,3 +390,25 @@ view_signatures(const struct node *node)
 	}
 	return list;
 }
+
+json_t *
+view_filters(const struct node *node)
+{
+	const struct region_counters *counters = publish_counters(node->publish);
+	uint64_t now_s = (uint64_t)time(NULL);
+	json_t *list = json_array();
+
+	for (unsigned i = 0; i < filters_count(node->filters); i++) {
+		const struct filter *f = filters_at(node->filters, i);
+		char id[MODEL_NAME_MAX + 16];
+
+		snprintf(id, sizeof(id), f->id ? "%s%u" : "%s", f->name, f->id);
+		json_array_append_new(
+			list, json_pack("{s:s, s:s, s:s, s:s, s:I, s:I}", "id", id, "service", f->service[0] ? f->service : "all",
+					"action", f->action == ABI_FILTER_COUNT ? "count" : "drop", "filter", f->text, "left_s",
+					(json_int_t)(f->until_s > now_s ? f->until_s - now_s : 0), "hits",
+					header_value(counters, offsetof(struct abi_counters_header, filter_hits) +
+								       i * sizeof(uint64_t))));
+	}
+	return list;
+}

@@ -16,6 +16,7 @@ json_t *view_bgp(const struct node *node);
 json_t *view_workers(const struct node *node);
 json_t *view_ports(const struct node *node);
 json_t *view_signatures(const struct node *node);
+json_t *view_filters(const struct node *node);
 json_t *view_lists(const struct node *node); /* 10,000 entries at most */
 json_t *view_attacks(const struct node *node);
 json_t *view_drops(const struct node *node);

@@ -15,7 +15,10 @@ enum { TIMEOUT_DEFAULT_S = 30, TIMEOUT_MAX_S = 86400 };
 static const char usage[] =
 	"usage: nearcastctl [options] COMMAND\n"
 	"  status | services | backends [POOL] | vips | bgp | workers | ports | drops | attacks | lists |\n"
-	"  signatures\n"
+	"  signatures | filters\n"
+	"  filter add EXPRESSION         drop (or --action count) what a tcpdump expression matches, with --service, --for;\n"
+	"                                --object FILE [--section NAME] in place of the expression: an eBPF program\n"
+	"  filter remove ID              one that was added by hand\n"
 	"  backend drain POOL/NAME       new flows go elsewhere, running ones finish; undrain undoes it\n"
 	"  node drain                    withdraw all VIPs and wait until traffic has gone; undrain undoes it\n"
 	"  list add PREFIX ACTION        drop, allow or limit CLASS what comes from there, with --for and --comment\n"
@@ -28,8 +31,11 @@ static const char usage[] =
 	"  --watch           again each second\n"
 	"  --all             drops: those that count nothing too\n"
 	"  --timeout TIME    wait, node drain: at most so long, as 500ms, 30s, 2m (30s; node drain: 60m)\n"
-	"  --for TIME        list add: 90s, 10m, 2h, 7d; else for good\n"
+	"  --for TIME        list add, filter add: 90s, 10m, 2h, 7d; else for good\n"
 	"  --comment TEXT    list add: why\n"
+	"  --service NAME    filter add: of this service only\n"
+	"  --action WORD     filter add: drop or count\n"
+	"  --object FILE, --section NAME   filter add: an eBPF object, and where its program is\n"
 	"  --no-wait         node drain: only withdraw\n"
 	"  --version, --help\n"
 	"exit: 0 done, 1 refused or not met in time, 2 usage, 3 no control plane there or it broke off\n";
@@ -63,6 +69,8 @@ static const struct view {
 	{"drops", COLUMNS({"REASON", "reason"}, {"PACKETS", "packets"}, {"SERVICES", "services"}, {"WHAT", "text"})},
 	{"lists", COLUMNS({"PREFIX", "prefix"}, {"ACTION", "action"}, {"FROM", "source"}, {"IN FORCE", "in_force"},
 			  {"LEFT s", "left_s"}, {"COMMENT", "comment"})},
+	{"filters", COLUMNS({"ID", "id"}, {"SERVICE", "service"}, {"ACTION", "action"}, {"HITS", "hits"},
+			    {"LEFT s", "left_s"}, {"FILTER", "filter"})},
 	{"signatures", COLUMNS({"SIGNATURE", "name"}, {"PROTO", "protocol"}, {"ACTION", "action"}, {"HITS", "hits"},
 			       {"KNOWN BY", "known_by"})},
 	{"attacks", COLUMNS({"ID", "id"}, {"SERVICE", "service"}, {"STATE", "state"}, {"BEGAN s", "begun_s"},
@@ -87,6 +95,9 @@ static const struct {
 	{{"list", "add", "", ""}, "list.add"},
 	{{"list", "add", "", "limit", ""}, "list.add"},
 	{{"list", "remove", ""}, "list.remove"},
+	{{"filter", "add", ""}, "filter.add"},
+	{{"filter", "add"}, "filter.add"},
+	{{"filter", "remove", ""}, "filter.remove"},
 };
 
 static int
@@ -135,6 +146,18 @@ option_take(struct command *c, int option, char fault[static COMMAND_FAULT_MAX])
 	case 'c':
 		c->comment = optarg;
 		return 0;
+	case 'S':
+		c->service = optarg;
+		return 0;
+	case 'A':
+		c->action = optarg;
+		return 0;
+	case 'O':
+		c->object = optarg;
+		return 0;
+	case 'E':
+		c->section = optarg;
+		return 0;
 	case 'V':
 		c->wants_version = true;
 		return 0;
@@ -160,6 +183,8 @@ command_parse(int argc, char **argv, struct command *command, char fault[static 
 		{"watch", no_argument, NULL, 'w'},	   {"all", no_argument, NULL, 'a'},
 		{"timeout", required_argument, NULL, 't'}, {"no-wait", no_argument, NULL, 'n'},
 		{"for", required_argument, NULL, 'f'},	   {"comment", required_argument, NULL, 'c'},
+		{"service", required_argument, NULL, 'S'}, {"action", required_argument, NULL, 'A'},
+		{"object", required_argument, NULL, 'O'},  {"section", required_argument, NULL, 'E'},
 		{"version", no_argument, NULL, 'V'},	   {"help", no_argument, NULL, 'h'},
 		{0},
 	};
@@ -204,6 +229,13 @@ form_fits(const struct command *c, const char *const words[COMMAND_WORDS_MAX])
 	return true;
 }
 
+static void
+param_add(json_t *params, const char *name, const char *value)
+{
+	if (value)
+		json_object_set_new(params, name, json_string(value));
+}
+
 static json_t *
 list_params(const struct command *c)
 {
@@ -217,10 +249,26 @@ list_params(const struct command *c)
 		class = strtol(c->words[4], &end, 10);
 		json_object_set_new(params, "class", json_integer(*end ? -1 : class)); /* -1: refused with the range */
 	}
-	if (c->lasts)
-		json_object_set_new(params, "for", json_string(c->lasts));
-	if (c->comment)
-		json_object_set_new(params, "comment", json_string(c->comment));
+	param_add(params, "for", c->lasts);
+	param_add(params, "comment", c->comment);
+	return params;
+}
+
+static json_t *
+filter_params(const struct command *c)
+{
+	json_t *params = json_object();
+
+	if (strcmp(c->words[1], "remove") == 0) {
+		json_object_set_new(params, "id", json_integer(strtol(c->words[2], NULL, 10)));
+		return params;
+	}
+	param_add(params, "expression", c->n_words > 2 ? c->words[2] : NULL);
+	param_add(params, "object", c->object);
+	param_add(params, "section", c->section);
+	param_add(params, "service", c->service);
+	param_add(params, "action", c->action);
+	param_add(params, "for", c->lasts);
 	return params;
 }
 
@@ -231,6 +279,8 @@ params_of(const struct command *c)
 
 	if (strcmp(c->words[0], "list") == 0)
 		return list_params(c);
+	if (strcmp(c->words[0], "filter") == 0)
+		return filter_params(c);
 
 	if (strcmp(c->words[0], "backend") == 0)
 		return json_pack("{s:s}", "backend", c->words[2]);

@@ -22,7 +22,11 @@ struct command {
 	bool wants_version;
 	double timeout_s; /* 0: not given */
 	const char *lasts;   /* --for; NULL: not given */
-	const char *comment; /* NULL: not given */
+	const char *comment; /* NULL: not given, as those that follow */
+	const char *service;
+	const char *action;
+	const char *object;
+	const char *section;
 	unsigned n_words;
 	const char *words[COMMAND_WORDS_MAX];
 };

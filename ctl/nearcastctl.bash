@@ -5,16 +5,16 @@ _nearcastctl() {
 	for word in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
 		if [ "$skip" = yes ]; then skip=no; continue; fi
 		case $word in
-		--socket | --timeout | --for | --comment) skip=yes ;;
+		--socket | --timeout | --for | --comment | --service | --action | --object | --section) skip=yes ;;
 		--*) ;;
 		*) words+=("$word") ;;
 		esac
 	done
 	local choices
 	case "${words[*]}" in
-	'') choices='status services backends vips bgp workers ports drops attacks lists signatures reload backend node list wait' ;;
+	'') choices='status services backends vips bgp workers ports drops attacks lists signatures filters reload backend node list filter wait' ;;
 	backend | node) choices='drain undrain' ;;
-	list) choices='add remove' ;;
+	list | filter) choices='add remove' ;;
 	'list add '*) choices='drop allow limit' ;;
 	wait) choices='dataplane generation settled established announced drained' ;;
 	backends) choices=$(nearcastctl --json backends 2>/dev/null | sed -n 's/.*"pool": "\(.*\)",*/\1/p' | sort -u) ;;
@@ -25,7 +25,7 @@ _nearcastctl() {
 	*) choices='' ;;
 	esac
 	case $current in
-	-*) choices='--socket --json --watch --all --timeout --for --comment --no-wait --version --help' ;;
+	-*) choices='--socket --json --watch --all --timeout --for --comment --service --action --object --section --no-wait --version --help' ;;
 	esac
 	mapfile -t COMPREPLY < <(compgen -W "$choices" -- "$current")
 }

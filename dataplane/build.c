@@ -14,7 +14,6 @@ struct work {
 	struct registry_time time;
 	uint32_t now_s;
 	uint16_t index_of[ABI_BACKENDS_MAX];	/* the control plane's index → ours */
-	uint16_t service_of[ABI_SERVICES_MAX]; /* likewise */
 };
 
 static void
@@ -275,7 +274,7 @@ build_services(struct work *k)
 		slots = slots_of_service(k, r->pool, k->before ? &k->before->services[index] : NULL);
 		if (!slots)
 			return -ENOMEM;
-		k->service_of[i] = (uint16_t)index;
+		k->b->service_of[i] = (uint16_t)index;
 		b->services[index] = (struct build_service){.slots = slots, .pool = p->key};
 		b->snapshot->services[index] = (struct steer_service){.owners = slots->owners,
 								      .slots = slots->words,
@@ -323,7 +322,7 @@ build_classify(struct work *k)
 
 		if (w->services[i].type)
 			rules[n_rules++] = (struct classify_rule){.vip = vip_of[r->vip],
-								  .service = k->service_of[i],
+								  .service = k->b->service_of[i],
 								  .port_first = r->port_first,
 								  .port_last = r->port_last,
 								  .protocol = r->protocol};
@@ -346,7 +345,7 @@ checker_of(const struct work *k, const struct abi_service *of)
 
 		if (w->services[i].type && s->vip == of->vip && s->protocol == IPPROTO_TCP &&
 		    s->port_first <= of->port_first && s->port_last >= of->port_last)
-			return k->service_of[i];
+			return k->b->service_of[i];
 	}
 	return SERVICE_NONE;
 }
@@ -362,15 +361,15 @@ guards_gather(struct work *k, struct guard_spec *spec)
 
 		if (!r->type)
 			continue;
-		spec->guards[k->service_of[i]] = *r;
-		k->b->guards[k->service_of[i]] =
+		spec->guards[k->b->service_of[i]] = *r;
+		k->b->guards[k->b->service_of[i]] =
 			(struct build_guard){.record = *r,
 					     .key = s->key,
 					     .checker = r->check == ABI_GUARD_CHECK_DNS ? checker_of(k, s) : SERVICE_NONE};
 	}
 	for (unsigned i = 0; i < ABI_SERVICES_MAX; i++) {
 		if (w->rule_sets[i].type)
-			spec->rules[k->service_of[i]] = w->rule_sets[i].rule_set;
+			spec->rules[k->b->service_of[i]] = w->rule_sets[i].rule_set;
 	}
 	for (unsigned i = 0; i < ABI_LIST_CLASSES; i++)
 		spec->classes[i] = w->list_classes[i].list_class;

@@ -33,6 +33,8 @@ struct build {
 	struct build_service services[ABI_SERVICES_MAX]; /* by the registry's index */
 	struct build_guard guards[ABI_SERVICES_MAX];	 /* by the registry's index */
 	struct signatures *signatures; /* tables.c's, as the slots */
+	struct filters *filters;       /* likewise */
+	uint16_t service_of[ABI_SERVICES_MAX]; /* the control plane's index → the registry's */
 	struct slots *fresh;	 /* list: made by this build, until tables.c takes them over */
 	uint32_t longest_idle_s; /* of all pools so far: how long a flow table may name what has gone */
 };

@@ -246,7 +246,7 @@ dataplane_close(struct dataplane *d)
 	region_counters_free(&d->counters);
 }
 
-/* What the scans of payloads have come to. */
+/* What the scans of payloads and the filters have come to. */
 static void
 scans_tell(const struct dataplane *d)
 {
@@ -263,6 +263,8 @@ scans_tell(const struct dataplane *d)
 	atomic_store_explicit(&header->unscanned, unscanned, memory_order_relaxed);
 	for (unsigned i = 0; i < ABI_SIGNATURES_MAX; i++)
 		atomic_store_explicit(&header->rule_hits[i], tables_rule_hits(d->tables, i), memory_order_relaxed);
+	for (unsigned i = 0; i < ABI_FILTERS_MAX; i++)
+		atomic_store_explicit(&header->filter_hits[i], tables_filter_hits(d->tables, i), memory_order_relaxed);
 }
 
 static void

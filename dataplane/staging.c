@@ -7,7 +7,7 @@
 
 #include "base/crc32c.h"
 
-enum { KINDS = ABI_RULE_SET + 1, SEEN_WORDS = (ABI_BACKENDS_MAX + 63) / 64 };
+enum { KINDS = ABI_FILTER_PART + 1, SEEN_WORDS = (ABI_BACKENDS_MAX + 63) / 64 };
 
 struct staging {
 	unsigned n_ports;
@@ -96,6 +96,10 @@ place(struct wanted *w, unsigned type, unsigned index)
 		return index < ARRAY_LEN(w->rule_parts) ? &w->rule_parts[index] : NULL;
 	case ABI_RULE_SET:
 		return index < ABI_SERVICES_MAX ? &w->rule_sets[index] : NULL;
+	case ABI_FILTER:
+		return index < ABI_FILTERS_MAX ? &w->filters[index] : NULL;
+	case ABI_FILTER_PART:
+		return index < ARRAY_LEN(w->filter_parts) ? &w->filter_parts[index] : NULL;
 	default:
 		return NULL;
 	}
@@ -188,6 +192,8 @@ content_take(struct staging *s, const union abi_record *record, const char **tex
 	case ABI_LIST_CLASS:
 	case ABI_RULE_PART:
 	case ABI_RULE_SET:
+	case ABI_FILTER:
+	case ABI_FILTER_PART:
 		return thing_take(s, record, text);
 	case ABI_SLOTS_PART:
 		return slots_take(s, &record->slots, text);

@@ -26,6 +26,8 @@ struct wanted {
 	union abi_record list_classes[ABI_LIST_CLASSES];
 	union abi_record rule_parts[ABI_SIGNATURES_MAX * ABI_RULE_PARTS];
 	union abi_record rule_sets[ABI_SERVICES_MAX]; /* by the service's index */
+	union abi_record filters[ABI_FILTERS_MAX];
+	union abi_record filter_parts[ABI_FILTERS_MAX * ABI_FILTER_PARTS];
 	uint16_t *owners[ABI_POOLS_MAX]; /* [ABI_SLOTS] each; NULL: none */
 };
 

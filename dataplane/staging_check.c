@@ -134,6 +134,24 @@ rule_set_fault(const struct abi_rule_set *r)
 	return STAGING_ZERO(r->zero) && STAGING_ZERO(r->zero2) ? NULL : STAGING_RESERVED;
 }
 
+static const char *
+filter_fault(const struct abi_filter *r)
+{
+	if (r->index >= ABI_FILTERS_MAX || (r->service >= ABI_SERVICES_MAX && r->service != ABI_FILTER_EVERY) ||
+	    r->n_insns < 1 || r->n_insns > ABI_FILTER_INSNS_MAX || r->kind > ABI_FILTER_EBPF ||
+	    r->action > ABI_FILTER_COUNT)
+		return "filter: a field is out of range";
+	return STAGING_ZERO(r->zero) ? NULL : STAGING_RESERVED;
+}
+
+static const char *
+filter_part_fault(const struct abi_filter_part *r)
+{
+	if (r->index >= ABI_FILTERS_MAX * ABI_FILTER_PARTS)
+		return "filter: index of a part out of range";
+	return STAGING_ZERO(r->zero) ? NULL : STAGING_RESERVED;
+}
+
 const char *
 staging_fault(const union abi_record *record, unsigned n_ports)
 {
@@ -158,6 +176,10 @@ staging_fault(const union abi_record *record, unsigned n_ports)
 		return rule_part_fault(&record->rule_part);
 	case ABI_RULE_SET:
 		return rule_set_fault(&record->rule_set);
+	case ABI_FILTER:
+		return filter_fault(&record->filter);
+	case ABI_FILTER_PART:
+		return filter_part_fault(&record->filter_part);
 	default:
 		return nexthop_fault(&record->nexthop, n_ports);
 	}
@@ -335,6 +357,28 @@ check_rules(const struct wanted *w, const char **text)
 	return reason;
 }
 
+/* Every filter has the parts that it says, whose programs are looked at when they are compiled. */
+static unsigned
+check_filters(const struct wanted *w, const char **text)
+{
+	for (unsigned i = 0; i < ABI_FILTERS_MAX; i++) {
+		const struct abi_filter *r = &w->filters[i].filter;
+		unsigned parts = r->type ? (r->n_insns + ABI_FILTER_PART_INSNS - 1U) / ABI_FILTER_PART_INSNS : 0;
+
+		for (unsigned k = 0; k < ABI_FILTER_PARTS; k++) {
+			if ((w->filter_parts[i * ABI_FILTER_PARTS + k].type != 0) == (k < parts))
+				continue;
+			*text = "a filter lacks a part, or has one too many";
+			return ABI_NAK_INCOMPLETE;
+		}
+		if (r->type && r->service != ABI_FILTER_EVERY && !w->services[r->service].type) {
+			*text = "a filter's service isn't there";
+			return ABI_NAK_REFERENCE;
+		}
+	}
+	return 0;
+}
+
 static unsigned
 check_guards(const struct wanted *w, const char **text)
 {
@@ -404,6 +448,8 @@ wanted_check(const struct wanted *w, const char **text)
 		reason = check_guards(w, text);
 	if (!reason)
 		reason = check_rules(w, text);
+	if (!reason)
+		reason = check_filters(w, text);
 	if (!reason)
 		reason = check_backends(w, text);
 	for (unsigned i = 0; !reason && i < ABI_POOLS_MAX; i++)

@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "dataplane/build.h"
+#include "dataplane/filters.h"
 #include "dataplane/signatures.h"
 
 struct tables {
@@ -21,10 +22,12 @@ struct tables {
 
 /* After the grace period, or of a build that was never in force: but for those that another build has. */
 static void
-signatures_drop(const struct build *b, const struct build *other)
+programs_drop(const struct build *b, const struct build *other)
 {
 	if (b && (!other || b->signatures != other->signatures))
 		signatures_free(b->signatures);
+	if (b && (!other || b->filters != other->filters))
+		filters_free(b->filters);
 }
 
 struct tables *
@@ -44,7 +47,7 @@ tables_free(struct tables *t)
 {
 	if (!t)
 		return;
-	signatures_drop(t->in_force, NULL);
+	programs_drop(t->in_force, NULL);
 	build_free(t->in_force);
 	build_slots_free(t->slots);
 	free(t);
@@ -252,6 +255,72 @@ signatures_settle(const struct tables *t, struct build *b)
 	return err;
 }
 
+/* The filters' records as filters_new wants them. */
+struct programs {
+	unsigned n;
+	struct abi_filter filters[ABI_FILTERS_MAX];
+	uint64_t insns[ABI_FILTERS_MAX][ABI_FILTER_INSNS_MAX];
+};
+
+static struct programs *
+programs_gather(const struct build *b)
+{
+	struct programs *programs = calloc(1, sizeof(*programs));
+
+	for (unsigned i = 0; programs && i < ABI_FILTERS_MAX; i++) {
+		struct abi_filter *f = &programs->filters[programs->n];
+
+		if (!b->wanted->filters[i].type)
+			continue;
+		*f = b->wanted->filters[i].filter;
+		if (f->service != ABI_FILTER_EVERY)
+			f->service = b->service_of[f->service];
+		for (unsigned k = 0; k * ABI_FILTER_PART_INSNS < f->n_insns; k++)
+			memcpy(&programs->insns[programs->n][k * ABI_FILTER_PART_INSNS],
+			       b->wanted->filter_parts[i * ABI_FILTER_PARTS + k].filter_part.insns,
+			       ABI_FILTER_PART_INSNS * sizeof(uint64_t));
+		programs->n++;
+	}
+	return programs;
+}
+
+static bool
+filters_are_as_before(const struct build *before, const struct build *b)
+{
+	return before && memcmp(before->wanted->filters, b->wanted->filters, sizeof(b->wanted->filters)) == 0 &&
+	       memcmp(before->wanted->filter_parts, b->wanted->filter_parts, sizeof(b->wanted->filter_parts)) == 0 &&
+	       memcmp(before->service_of, b->service_of, sizeof(b->service_of)) == 0;
+}
+
+/* As the signatures. */
+static int
+filters_settle(const struct tables *t, struct build *b)
+{
+	const struct build *before = t->in_force;
+	struct programs *programs;
+	struct filters_spec spec = {.n_workers = t->config.n_workers, .before = before ? before->filters : NULL};
+	unsigned fault = 0;
+	int err = 0;
+
+	if (filters_are_as_before(before, b)) {
+		b->filters = before->filters;
+	} else {
+		programs = programs_gather(b);
+		if (!programs)
+			return -ENOMEM;
+		spec.n = programs->n;
+		spec.filters = programs->filters;
+		spec.insns = (const uint64_t(*)[ABI_FILTER_INSNS_MAX])programs->insns;
+		if (spec.n > 0)
+			err = filters_new(&spec, &b->filters, &fault);
+		if (err)
+			log_error("filter %u: its program is refused: %s", programs->filters[fault].index, strerror(-err));
+		free(programs);
+	}
+	b->snapshot->guard->filters = b->filters;
+	return err;
+}
+
 int
 tables_publish(struct tables *t, struct wanted *wanted, uint64_t now_ns)
 {
@@ -263,9 +332,11 @@ tables_publish(struct tables *t, struct wanted *wanted, uint64_t now_ns)
 		return err;
 	err = signatures_settle(t, b);
 	if (!err)
+		err = filters_settle(t, b);
+	if (!err)
 		err = vips_add(t, wanted);
 	if (err) {
-		signatures_drop(b, before);
+		programs_drop(b, before);
 		b->wanted = NULL; /* the caller's still */
 		build_free(b);
 		return err;
@@ -277,7 +348,7 @@ tables_publish(struct tables *t, struct wanted *wanted, uint64_t now_ns)
 	tables_grace(t);
 	slots_collect(t, b);
 	t->in_force = b;
-	signatures_drop(before, b);
+	programs_drop(before, b);
 	build_free(before);
 	directory_write(region_services(t->config.counters), b->registry.services.entries, b->registry.services.n);
 	directory_write(region_backends(t->config.counters), b->registry.backends.entries, b->registry.backends.n);
@@ -352,4 +423,17 @@ tables_rule_hits(const struct tables *t, unsigned rule)
 	const struct signatures *s = t->in_force ? t->in_force->signatures : NULL;
 
 	return s && rule < s->n ? signatures_hits(s, rule) : 0;
+}
+
+uint64_t
+tables_filter_hits(const struct tables *t, unsigned index)
+{
+	const struct build *b = t->in_force;
+	unsigned at = 0;
+
+	if (!b || !b->filters || !b->wanted->filters[index].type)
+		return 0;
+	for (unsigned i = 0; i < index; i++)
+		at += b->wanted->filters[i].type != 0;
+	return filters_hits(b->filters, at);
 }

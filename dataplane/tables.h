@@ -63,6 +63,9 @@ void tables_grace(struct tables *tables);
 /* How often a signature in force was found, by its index. */
 uint64_t tables_rule_hits(const struct tables *tables, unsigned rule);
 
+/* Likewise of a filter. */
+uint64_t tables_filter_hits(const struct tables *tables, unsigned index);
+
 struct tables_slots {
 	uint32_t moving;
 	uint32_t settling;

@@ -132,6 +132,10 @@ seed() {
 	control) printf '{"jsonrpc":"2.0","id":1,"method":"echo","params":{"name":"x"}}\n' >"$corpus/request" ;;
 	transaction) transaction_seeds "$corpus" ;;
 	guard) packet_seeds "$corpus" ;;
+	program)
+		echo 'udp and src port 123 and greater 400' >"$corpus/expression"
+		clang -O2 -target bpf -I "/usr/include/$(uname -m)-linux-gnu" -c tests/unit/guard/filter.bpf.c -o "$corpus/object"
+		;;
 	bgp) [ ! -f ../shared/bgp/messages.jsonl ] || bgp_messages ../shared/bgp/messages.jsonl "$corpus" ;;
 	esac
 	[ ! -d "tests/fuzz/regressions/$1" ] || cp "tests/fuzz/regressions/$1"/* "$corpus"

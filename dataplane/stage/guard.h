@@ -26,6 +26,7 @@
 #include "abi/records.h"
 #include "dataplane/stage/challenge.h"
 #include "dataplane/stage/known.h"
+#include "dataplane/stage/filter.h"
 #include "dataplane/stage/limit.h"
 #include "dataplane/stage/list.h"
 #include "dataplane/stage/signature.h"
@@ -66,6 +67,7 @@ struct guard_table {
 	bool has_always;		/* some service has filters_always or scans_always */
 	bool has_scans;
 	const struct signatures *signatures; /* NULL: none; tables.c's */
+	const struct filters *filters;	     /* likewise */
 	uint64_t reflectors[1024];	/* bit of each UDP source port, host order */
 };
 
@@ -451,6 +453,18 @@ guard_has_lists(const struct guard_shared *s)
 	return s->lists && !list_tables_empty(list_tables_load(s->lists));
 }
 
+/* The operator's own word comes last, and of listed sources as well. */
+static inline void
+guard_operator_pass(const struct guard *g, const struct guard_table *t, struct burst *b)
+{
+	for (unsigned i = 0; i < b->n; i++) {
+		struct packet *p = &b->packets[i];
+
+		if (packet_is_served(p) && filter_packet(t->filters, g->scan.worker, p))
+			packet_settle(p, VERDICT_FILTERED);
+	}
+}
+
 /* Some service is armed, or has filters always. Relaxed: who sees it a burst later lets a burst through. */
 static inline bool
 guard_has_work(const struct guard_shared *s, const struct guard_table *t)
@@ -472,13 +486,15 @@ guard_passes(struct guard *g, const struct guard_table *t, struct burst *b)
 	} else {
 		memset(values, 0, b->n * sizeof(*values));
 	}
-	if (!guard_has_work(g->shared, t))
-		return;
-	n = guard_filter_pass(g, t, b, values, items);
-	n = guard_source_pass(g, t, b, items, n, now_ns);
-	guard_limit_pass(g, t, b, items, n, now_ns);
-	if (t->signatures && t->has_scans)
-		guard_scan_pass(g, t, b, values, now_ns);
+	if (guard_has_work(g->shared, t)) {
+		n = guard_filter_pass(g, t, b, values, items);
+		n = guard_source_pass(g, t, b, items, n, now_ns);
+		guard_limit_pass(g, t, b, items, n, now_ns);
+		if (t->signatures && t->has_scans)
+			guard_scan_pass(g, t, b, values, now_ns);
+	}
+	if (t->filters)
+		guard_operator_pass(g, t, b);
 }
 
 /* In peace: one source of several bursts is noted, a burst later, when its line has come. Who is there is seen
@@ -506,7 +522,7 @@ guard_learn(struct guard *g, const struct burst *b)
 static inline bool
 guard_is_up(const struct guard *g, const struct guard_table *t)
 {
-	return guard_has_work(g->shared, t) || guard_has_lists(g->shared);
+	return guard_has_work(g->shared, t) || t->filters || guard_has_lists(g->shared);
 }
 
 /* is_up: guard_is_up's answer for this burst. b->n > 0. */

@@ -10,6 +10,8 @@
 #include <string.h>
 
 #include "base/flowhash.h"
+#include "controlplane/program.h"
+#include "dataplane/filters.h"
 #include "dataplane/lists.h"
 #include "tests/bench/bench.h"
 #include "tests/bench/rounds.h"
@@ -41,6 +43,8 @@ static const struct abi_guard checks = {.type = ABI_GUARD,
 					.prefix = {.packets = 50000, .openings = 5000},
 					.unknown = 2000};
 
+#define EXAMPLE "udp and src port 123 and greater 400"
+
 static const struct row {
 	const char *name;
 	enum traffic_kind kind;
@@ -49,20 +53,23 @@ static const struct row {
 	const struct abi_guard *guard;
 	enum abi_verdict verdict; /* that nearly all packets come to */
 	unsigned entries; /* of the lists: hosts at random, from where the sources are */
+	const char *filter; /* an operator's, that matches nothing of this traffic; NULL: none */
 } rows[] = {
-	{"disarmed", TRAFFIC_TCP, false, GUARD_PEACE, &checks, VERDICT_FORWARDED, 0},
-	{"disarmed-udp", TRAFFIC_UDP, false, GUARD_PEACE, &checks, VERDICT_FORWARDED, 0},
-	{"disarmed-ipv6", TRAFFIC_TCP, true, GUARD_PEACE, &checks, VERDICT_FORWARDED, 0},
-	{"list-1000", TRAFFIC_TCP, false, GUARD_PEACE, &checks, VERDICT_FORWARDED, 1000},
-	{"list-million", TRAFFIC_TCP, false, GUARD_PEACE, &checks, VERDICT_FORWARDED, ENTRIES},
-	{"list-million-ipv6", TRAFFIC_TCP, true, GUARD_PEACE, &checks, VERDICT_FORWARDED, ENTRIES},
-	{"limits", TRAFFIC_TCP, false, GUARD_ARMED, &limits, VERDICT_FORWARDED, 0},
-	{"limits-udp", TRAFFIC_UDP, false, GUARD_ARMED, &limits, VERDICT_FORWARDED, 0},
-	{"limits-ipv6", TRAFFIC_TCP, true, GUARD_ARMED, &limits, VERDICT_FORWARDED, 0},
-	{"syn-flood", TRAFFIC_SYN_FLOOD, false, GUARD_ARMED, &checks, VERDICT_CHALLENGED, 0},
-	{"ack-flood", TRAFFIC_ACK_FLOOD, false, GUARD_ARMED, &checks, VERDICT_SOURCE_UNKNOWN, 0},
-	{"udp-flood", TRAFFIC_UDP_FLOOD, false, GUARD_ARMED, &checks, VERDICT_SOURCE_UNKNOWN, 0},
-	{"syn-flood-ipv6", TRAFFIC_SYN_FLOOD, true, GUARD_ARMED, &checks, VERDICT_CHALLENGED, 0},
+	{"disarmed", TRAFFIC_TCP, false, GUARD_PEACE, &checks, VERDICT_FORWARDED, 0, NULL},
+	{"disarmed-udp", TRAFFIC_UDP, false, GUARD_PEACE, &checks, VERDICT_FORWARDED, 0, NULL},
+	{"disarmed-ipv6", TRAFFIC_TCP, true, GUARD_PEACE, &checks, VERDICT_FORWARDED, 0, NULL},
+	{"list-1000", TRAFFIC_TCP, false, GUARD_PEACE, &checks, VERDICT_FORWARDED, 1000, NULL},
+	{"list-million", TRAFFIC_TCP, false, GUARD_PEACE, &checks, VERDICT_FORWARDED, ENTRIES, NULL},
+	{"list-million-ipv6", TRAFFIC_TCP, true, GUARD_PEACE, &checks, VERDICT_FORWARDED, ENTRIES, NULL},
+	{"filter-tcp", TRAFFIC_TCP, false, GUARD_PEACE, &checks, VERDICT_FORWARDED, 0, EXAMPLE},
+	{"filter-udp", TRAFFIC_UDP, false, GUARD_PEACE, &checks, VERDICT_FORWARDED, 0, EXAMPLE},
+	{"limits", TRAFFIC_TCP, false, GUARD_ARMED, &limits, VERDICT_FORWARDED, 0, NULL},
+	{"limits-udp", TRAFFIC_UDP, false, GUARD_ARMED, &limits, VERDICT_FORWARDED, 0, NULL},
+	{"limits-ipv6", TRAFFIC_TCP, true, GUARD_ARMED, &limits, VERDICT_FORWARDED, 0, NULL},
+	{"syn-flood", TRAFFIC_SYN_FLOOD, false, GUARD_ARMED, &checks, VERDICT_CHALLENGED, 0, NULL},
+	{"ack-flood", TRAFFIC_ACK_FLOOD, false, GUARD_ARMED, &checks, VERDICT_SOURCE_UNKNOWN, 0, NULL},
+	{"udp-flood", TRAFFIC_UDP_FLOOD, false, GUARD_ARMED, &checks, VERDICT_SOURCE_UNKNOWN, 0, NULL},
+	{"syn-flood-ipv6", TRAFFIC_SYN_FLOOD, true, GUARD_ARMED, &checks, VERDICT_CHALLENGED, 0, NULL},
 };
 
 static struct world *
@@ -107,6 +114,27 @@ lists_fill(unsigned n, bool is_v6)
 	return lists;
 }
 
+static struct filters *
+filters_make(const char *expression)
+{
+	static struct program program;
+	static uint64_t insns[1][ABI_FILTER_INSNS_MAX];
+	char fault[PROGRAM_FAULT_MAX];
+	struct abi_filter head = {.type = ABI_FILTER, .service = ABI_FILTER_EVERY, .key = 1};
+	struct filters_spec spec = {
+		.n = 1, .n_workers = 1, .filters = &head, .insns = (const uint64_t(*)[ABI_FILTER_INSNS_MAX])insns};
+	struct filters *filters = NULL;
+	unsigned at;
+
+	if (program_compile(expression, &program, fault) != 0)
+		rte_panic("%s: %s\n", expression, fault);
+	head.n_insns = program.n;
+	memcpy(insns[0], program.insns, sizeof(insns[0]));
+	if (filters_new(&spec, &filters, &at) != 0)
+		rte_panic("%s: refused\n", expression);
+	return filters;
+}
+
 static double
 code_measure(const struct row *row, struct world *world, const struct worker_code *code, struct rte_mbuf **mbufs,
 	     enum abi_verdict verdict)
@@ -139,6 +167,10 @@ row_measure(const struct row *row, struct rte_mbuf **mbufs, FILE *file)
 	double without_ns = code_measure(row, world, &worker_code_unguarded, mbufs, VERDICT_FORWARDED), ns;
 	struct lists *lists = row->entries ? lists_fill(row->entries, row->is_v6) : NULL;
 
+	struct guard_table *table = atomic_load(tables_current(world->tables))->guard;
+
+	if (row->filter)
+		table->filters = filters_make(row->filter);
 	world->guard.lists = lists ? lists_handle(lists) : NULL;
 	world_arm(world, row->mode);
 	ns = code_measure(row, world, guarded, mbufs, row->verdict);
@@ -148,6 +180,7 @@ row_measure(const struct row *row, struct rte_mbuf **mbufs, FILE *file)
 	if (file)
 		fprintf(file, ",\n  {\"bench\": \"guard\", \"case\": \"%s\", \"ns\": %.3f, \"without_guard_ns\": %.3f}",
 			row->name, ns, without_ns);
+	filters_free((struct filters *)(uintptr_t)table->filters);
 	world_free(world);
 	lists_free(lists);
 }

@@ -246,3 +246,33 @@ def test_payloads_are_scanned_for_signatures(guarded, tmp_path):
     pop.edit(f"  signatures: {rules}\n", "")
     pop.ctl("reload")
     assert pop.json("signatures") == []
+
+
+def test_filters_are_tried_out_then_drop_and_end_by_themselves(guarded):
+    pop = guarded
+
+    def hits():
+        return {row["id"]: row["hits"] for row in pop.json("filters")}
+
+    def answers():
+        return pop.run("c1", "kdig", "+short", "+timeout=1", "+retry=0", "@10.99.0.1", "www.example.net", "A", check=False).strip() == "10.99.0.1"
+
+    dry = str(pop.json("filter", "add", "udp and dst port 53", "--service", "dns4", "--action", "count")["id"])
+    pop.ctl("wait", "generation")
+    assert answers()
+    wait("a hit", lambda: hits()[dry] >= 1)
+    drop = str(pop.json("filter", "add", "udp and dst port 53 and src net 10.77.10.0/24", "--service", "dns4", "--for", "2s")["id"])
+    wait("the filter", lambda: not answers())
+    assert next(d for d in pop.json("drops") if d["reason"] == "filtered")["services"].keys() == {"dns4"}
+    counted = hits()[dry]
+    pop.sh("kill", "controlplane", "edge1")
+    assert not answers()
+    pop.sh("start", "controlplane", "edge1")
+    pop.ctl("wait", "generation")
+    wait("its time", answers)
+    assert drop not in hits() and hits()[dry] > counted
+    done = pop.ctl("filter", "add", "udp and", check=False)
+    assert done.returncode == 1 and "syntax error" in done.stderr
+    assert pop.ctl("filter", "add", "udp", "--service", "nobody", check=False).returncode == 1
+    pop.ctl("filter", "remove", dry)
+    assert pop.json("filters") == []

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* sources: dataplane/stage/?*.c abi/?*.c base/?*.c */
-/* packages: libdpdk libhs */
+/* packages: libdpdk libhs libpcap */
 /*
  * Hostile packets through parse, classify and an armed guard with all that it can do, without an EAL: the mbuf is a plain
  * one whose data ends where the frame ends, so that the sanitizer sees every octet read or written beyond it. The first

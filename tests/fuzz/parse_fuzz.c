@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* sources: dataplane/stage/?*.c base/?*.c */
-/* packages: libdpdk libhs */
+/* packages: libdpdk libhs libpcap */
 /*
  * Frames through parse, classify and steer's hash, without an EAL: the mbuf is a plain one whose data ends where
  * the frame ends, so that the sanitizer sees every octet read beyond it.

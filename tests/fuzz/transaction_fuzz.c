@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* sources: dataplane/{staging,staging_check,build,registry,slots}.c dataplane/stage/?*.c abi/?*.c base/?*.c */
-/* packages: libdpdk libhs */
+/* packages: libdpdk libhs libpcap */
 /*
  * Records of 64 octets into staging, as a hostile control plane sends them; a state that is taken is built. The bits of
  * the first octet pick: bit 0, the records come between a BEGIN and a right COMMIT, so that the checks of the whole are

@@ -105,7 +105,7 @@ def complete(line, path):
 
 
 @pytest.mark.parametrize("line, offers", [
-    ("nearcastctl ", "status services backends vips bgp workers ports drops attacks lists signatures reload backend node list wait"),
+    ("nearcastctl ", "status services backends vips bgp workers ports drops attacks lists signatures filters reload backend node list filter wait"),
     ("nearcastctl b", "backends bgp backend"),
     ("nearcastctl backend ", "drain undrain"),
     ("nearcastctl node u", "undrain"),
@@ -124,7 +124,7 @@ def test_completes(path, line, offers):
 
 def test_offers_every_command_and_option_that_help_tells(path):
     usage = ctl("--help").stdout
-    words = {a or b for line in usage.splitlines()[1:9] for a, b in re.findall(r"^  ([a-z]+)|\| ([a-z]+)", line)}
+    words = {a or b for line in usage.splitlines()[1:14] for a, b in re.findall(r"^  ([a-z]+)|\| ([a-z]+)", line)}
     assert words == set(complete("nearcastctl ", path))
     options = set(re.findall(r"--[a-z-]+", usage[usage.index("options:"):]))
     assert options == set(complete("nearcastctl -", path))
