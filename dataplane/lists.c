@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 
 #include "dataplane/trie.h"
 
@@ -41,9 +42,63 @@ struct lists {
 	bool is_changed;   /* the idle copy differs from the live one by what isn't published */
 	enum lag lag;
 	bool is_log_whole; /* the log has all changes since the last publication */
+	uint64_t *near[LIST_NEARS]; /* of both copies: bits are set before they must be, and go when all entries have gone */
+	bool is_near[2];	    /* an IPv6 entry was shorter than the bits tell, or there was no memory for them */
 	unsigned n_log;
 	struct change log[LOG_MAX];
 };
+
+enum { NEAR_HUGE = 2 << 20 };
+
+static size_t
+near_octets(enum list_near near)
+{
+	return (size_t)1 << ((near == LIST_NEAR_HOST ? LIST_NEAR_HOST_BITS : LIST_NEAR_BITS) - 3);
+}
+
+static uint64_t *
+near_new(enum list_near near)
+{
+	uint64_t *bits = aligned_alloc(NEAR_HUGE, near_octets(near));
+
+	if (bits) {
+		madvise(bits, near_octets(near), MADV_HUGEPAGE); /* a wish: random access */
+		memset(bits, 0, near_octets(near));
+	}
+	return bits;
+}
+
+/* Before the entry can be seen. */
+static void
+near_note(struct lists *l, const struct change *change)
+{
+	enum list_near near = change->is_v6 ? LIST_NEAR_V6 : change->len == 32 ? LIST_NEAR_HOST : LIST_NEAR_V4;
+	uint32_t first = list_near_at(change->key, near), n = 1;
+
+	if (!l->near[near])
+		l->near[near] = near_new(near);
+	if (!l->near[near] || (change->is_v6 && change->len < LIST_NEAR_V6_LEN))
+		l->is_near[change->is_v6] = true;
+	if (!l->near[near])
+		return;
+	if (near == LIST_NEAR_V4 && change->len < LIST_NEAR_BITS)
+		n = UINT32_C(1) << (LIST_NEAR_BITS - change->len);
+	/* n is a power of two, and `first` a multiple of it. */
+	if (n < 64)
+		__atomic_fetch_or(&l->near[near][first / 64], ((UINT64_C(1) << n) - 1) << (first % 64), __ATOMIC_RELAXED);
+	for (uint32_t at = first / 64; n >= 64 && at < (first + n) / 64; at++)
+		__atomic_store_n(&l->near[near][at], UINT64_MAX, __ATOMIC_RELAXED);
+}
+
+static void
+near_free(struct lists *l)
+{
+	for (unsigned i = 0; i < LIST_NEARS; i++) {
+		free(l->near[i]);
+		l->near[i] = NULL;
+	}
+	l->is_near[0] = l->is_near[1] = false;
+}
 
 struct lists *
 lists_new(const struct lists_config *config)
@@ -76,6 +131,7 @@ lists_free(struct lists *l)
 		return;
 	copy_clear(&l->copies[0]);
 	copy_clear(&l->copies[1]);
+	near_free(l);
 	free(l);
 }
 
@@ -181,6 +237,7 @@ lists_set(struct lists *l, const struct prefix *prefix, enum abi_list_action act
 		if (!trie_has(change_trie(c, &change), change.key, change.len))
 			return -ENOSPC;
 	}
+	near_note(l, &change);
 	return change_make(l, &change);
 }
 
@@ -217,15 +274,22 @@ void
 lists_publish(struct lists *l)
 {
 	struct copy *next = &l->copies[l->idle];
+	bool is_empty = next->v4.count + next->v6.count == 0;
 
 	if (!l->is_changed || l->lag != LAG_NONE)
 		return;
 	next->tables = (struct list_tables){.v4 = trie_view(&next->v4), .v6 = trie_view(&next->v6)};
+	if (!is_empty) {
+		memcpy(next->tables.near, l->near, sizeof(l->near));
+		memcpy(next->tables.is_near, l->is_near, sizeof(l->is_near));
+	}
 	/* Pairs with the acquire in list_tables_load: who sees the pointer sees all of what it leads to. */
 	atomic_store_explicit(&l->handle.tables, &next->tables, memory_order_release);
 	l->idle = !l->idle;
 	if (l->config.grace)
 		l->config.grace(l->config.context);
+	if (is_empty)
+		near_free(l);
 	l->is_changed = false;
 	l->lag = l->is_log_whole ? LAG_LOG : LAG_COPY;
 	if (l->lag == LAG_COPY)
@@ -250,6 +314,8 @@ lists_octets(const struct lists *l)
 
 	for (unsigned i = 0; i < 2; i++)
 		octets += trie_octets(&l->copies[i].v4) + trie_octets(&l->copies[i].v6);
+	for (unsigned i = 0; i < LIST_NEARS; i++)
+		octets += l->near[i] ? near_octets((enum list_near)i) : 0;
 	return octets;
 }
 

@@ -70,10 +70,35 @@ struct list_trie {
 	const list_value *shorter; /* by root */
 };
 
+/* What most sources are told by from all entries, in one look or two: bits that are set when some entry may hold an
+ * address. An IPv4 address has two of them: of a hash of all of it, for entries that are hosts, and of its first 24 bits for
+ * the others; an IPv6 address one, of a hash of its first 48 bits. NULL: there is no such entry. */
+enum list_near { LIST_NEAR_HOST = 0, LIST_NEAR_V4, LIST_NEAR_V6, LIST_NEARS };
+
 struct list_tables {
 	struct list_trie v4;
 	struct list_trie v6;
+	const uint64_t *near[LIST_NEARS];
+	bool is_near[2]; /* IPv4, IPv6: all addresses are to be looked up */
 };
+
+enum { LIST_NEAR_HOST_BITS = 24, LIST_NEAR_BITS = 24, LIST_NEAR_V6_LEN = 48 };
+
+/* Which bit is the address's. */
+static inline uint32_t
+list_near_at(list_key key, enum list_near near)
+{
+	uint64_t hash = (near == LIST_NEAR_HOST ? (uint64_t)(key >> 96) : (uint64_t)(key >> 80)) * UINT64_C(0x9e3779b97f4a7c15);
+
+	switch (near) {
+	case LIST_NEAR_HOST:
+		return (uint32_t)(hash >> (64 - LIST_NEAR_HOST_BITS));
+	case LIST_NEAR_V4:
+		return (uint32_t)(key >> (128 - LIST_NEAR_BITS));
+	default:
+		return (uint32_t)(hash >> (64 - LIST_NEAR_BITS));
+	}
+}
 
 /* Where workers find the tables in force. Never NULL; lives as long as the lists. */
 struct list_handle {
@@ -259,12 +284,47 @@ list_lookup_bulk(const struct list_tables *tables, const list_key keys[], list_v
 		list_lookup_group(trie, keys + i, values + i, RTE_MIN(n - i, (unsigned)LIST_GROUP), is_v6);
 }
 
-/* A group's packets of one family: their keys, and where they stand in the burst. */
+/* A group's packets of one family: their keys, their bits, and where they stand in the burst. */
 struct list_gather {
 	unsigned n;
 	list_key keys[LIST_GROUP];
 	uint8_t at[LIST_GROUP];
 };
+
+/* Relaxed: the main lcore sets the bits of an entry before it publishes the entry. */
+static inline unsigned
+list_near_has(const struct list_tables *tables, list_key key, enum list_near near)
+{
+	uint32_t bit = list_near_at(key, near);
+
+	if (!tables->near[near])
+		return 0;
+	return (unsigned)(__atomic_load_n(&tables->near[near][bit / 64], __ATOMIC_RELAXED) >> (bit % 64)) & 1;
+}
+
+static inline void
+list_near_fetch(const struct list_tables *tables, list_key key, enum list_near near)
+{
+	if (tables->near[near])
+		rte_prefetch0(&tables->near[near][list_near_at(key, near) / 64]);
+}
+
+/* Leaves out whom no entry is near. */
+static inline void
+list_near_keep(struct list_gather *g, const struct list_tables *tables, bool is_v6)
+{
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < g->n; i++) {
+		list_key key = g->keys[i];
+
+		g->keys[n] = key;
+		g->at[n] = g->at[i];
+		n += is_v6 ? list_near_has(tables, key, LIST_NEAR_V6)
+			   : list_near_has(tables, key, LIST_NEAR_HOST) | list_near_has(tables, key, LIST_NEAR_V4);
+	}
+	g->n = n;
+}
 
 static inline void
 list_group(const struct list_tables *tables, const struct packet *packets, unsigned n, list_value values[])
@@ -275,12 +335,19 @@ list_group(const struct list_tables *tables, const struct packet *packets, unsig
 	of[0].n = of[1].n = 0;
 	for (unsigned i = 0; i < n; i++) {
 		const struct packet *p = &packets[i];
-		struct list_gather *g = &of[(p->flags & PACKET_V6) != 0];
+		bool is_v6 = p->flags & PACKET_V6;
+		struct list_gather *g = &of[is_v6];
 
 		values[i] = 0;
 		if (unlikely(p->service == SERVICE_NONE || !packet_is_open(p)))
 			continue;
-		g->keys[g->n] = g == &of[1] ? list_key_v6(packet_at(p, p->src_at)) : list_key_v4(packet_at(p, p->src_at));
+		g->keys[g->n] = is_v6 ? list_key_v6(packet_at(p, p->src_at)) : list_key_v4(packet_at(p, p->src_at));
+		if (is_v6) {
+			list_near_fetch(tables, g->keys[g->n], LIST_NEAR_V6);
+		} else {
+			list_near_fetch(tables, g->keys[g->n], LIST_NEAR_HOST);
+			list_near_fetch(tables, g->keys[g->n], LIST_NEAR_V4);
+		}
 		g->at[g->n++] = (uint8_t)i;
 	}
 	for (unsigned family = 0; family < 2; family++) {
@@ -288,6 +355,8 @@ list_group(const struct list_tables *tables, const struct packet *packets, unsig
 
 		if (!trie->nodes || of[family].n == 0)
 			continue;
+		if (!tables->is_near[family])
+			list_near_keep(&of[family], tables, family == 1);
 		list_lookup_group(trie, of[family].keys, got, of[family].n, family == 1);
 		for (unsigned i = 0; i < of[family].n; i++)
 			values[of[family].at[i]] = got[i];

@@ -23,7 +23,7 @@ def pktgen(tmp_path, *words):
     ("--path", "af_xdp"), ("--path", "af_xdp", "--family", "6", "--kind", "udp", "--during", "drain")), ids=" ".join)
 def test_comes_back_whole_and_in_order(tmp_path, words):
     row = pktgen(tmp_path, "--rate", "10000", "--flows", "500", *words)
-    assert row["received"] > 2000
+    assert row["received"] > 500  # of 5,000 on a machine with nothing else to do
     assert (row["lost"], row["late"]) == (0, 0)
     assert "--during" not in words or row["changes"] > 0
 
