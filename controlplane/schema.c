@@ -73,6 +73,7 @@ read_peers(struct reading *r, const struct yaml_tree *value, const struct schema
 	for (const struct yaml_tree *item = value->first; peers && item; item = item->next, i++) {
 		peers[i].hold_s = 9;
 		peers[i].reconnect_s = 5;
+		peers[i].role = BGP_ROLE_NONE;
 		schema_map(r, item, "a peer", keys, ARRAY_LEN(keys), &peers[i]);
 		/* RFC 4271 4.2: a hold time of one or two seconds is unacceptable. */
 		if (peers[i].hold_s == 1 || peers[i].hold_s == 2)
