@@ -28,7 +28,8 @@ check_names(struct reading *r, const struct yaml_tree *list, const char *what, c
 	/* Each entry begins with its name. */
 	_Static_assert(offsetof(struct bgp_config, name) == 0 && offsetof(struct model_vip, name) == 0 &&
 			       offsetof(struct model_pool, name) == 0 && offsetof(struct model_service, name) == 0 &&
-			       offsetof(struct model_backend, name) == 0, "names come first");
+			       offsetof(struct model_backend, name) == 0 && offsetof(struct model_collector, name) == 0,
+		       "names come first");
 	const char *names = items;
 
 	for (unsigned i = 1; i < n; i++) {
@@ -313,6 +314,8 @@ void
 config_check(struct reading *r, const struct yaml_tree *root)
 {
 	check_peers(r, yaml_tree_get(yaml_tree_get(root, "bgp"), "peers"));
+	check_names(r, yaml_tree_get(yaml_tree_get(root, "bgp"), "bmp"), "collector", r->model->collectors,
+		    sizeof(*r->model->collectors), r->model->n_collectors);
 	check_pools(r, root);
 	check_vips(r, yaml_tree_get(root, "vips"));
 	check_services(r, root);

@@ -65,6 +65,25 @@ print_peers(FILE *file, const struct model *m)
 }
 
 static void
+print_monitors(FILE *file, const struct model *m)
+{
+	char text[ADDR_TEXT_MAX];
+
+	fputs(m->n_collectors ? "  bmp:\n" : "  bmp: []\n", file);
+	for (unsigned i = 0; i < m->n_collectors; i++) {
+		const struct model_collector *c = &m->collectors[i];
+
+		print_key(file, "    - {name: ", c->name);
+		fprintf(file, ", address: \"%s\", port: %u, stats: %us}\n", addr_format(&c->address, text), c->port,
+			c->stats_s);
+	}
+	if (m->mrt.file[0]) {
+		print_key(file, "  mrt: {file: ", m->mrt.file);
+		fprintf(file, ", rotate: %" PRIu32 ", keep: %u}\n", m->mrt.rotate, m->mrt.keep);
+	}
+}
+
+static void
 print_check(FILE *file, const struct model_check *check)
 {
 	static const char *const kinds[] = {"tcp", "http", "https", "dns", "icmp"};
@@ -242,8 +261,10 @@ config_print(FILE *file, const struct model *m)
 		print_key(file, "\n  http: ", m->http_listen);
 	fputc('\n', file);
 	print_families(file, "  source", &m->source_v4, &m->source_v6);
-	if (m->n_peers > 0)
+	if (m->n_peers > 0) {
 		print_peers(file, m);
+		print_monitors(file, m);
+	}
 	print_guard_section(file, m);
 	fputs(m->n_vips > 0 ? "vips:\n" : "vips: []\n", file);
 	for (unsigned i = 0; i < m->n_vips; i++)

@@ -19,6 +19,7 @@ model_free(struct model *model)
 	free(model->filters);
 	free(model->list_classes);
 	free(model->peers);
+	free(model->collectors);
 	free(model);
 }
 

@@ -11,7 +11,7 @@
 #include "base/addr.h"
 #include "bgp/bgp.h"
 
-enum { MODEL_NAME_MAX = 64, MODEL_WEIGHT_MAX = 255, MODEL_CHECKS_MAX = 8 };
+enum { MODEL_NAME_MAX = 64, MODEL_WEIGHT_MAX = 255, MODEL_CHECKS_MAX = 8, MODEL_COLLECTORS_MAX = 8 };
 
 enum model_hash { MODEL_HASH_STABLE = 0, MODEL_HASH_MAGLEV };
 enum model_check_kind { MODEL_CHECK_TCP = 0, MODEL_CHECK_HTTP, MODEL_CHECK_HTTPS, MODEL_CHECK_DNS, MODEL_CHECK_ICMP };
@@ -145,6 +145,21 @@ struct model_service {
 	struct model_guard guard;
 };
 
+/* A BMP collector (RFC 7854), to which we connect. */
+struct model_collector {
+	char name[MODEL_NAME_MAX];
+	struct addr address;
+	uint16_t port;
+	uint16_t stats_s; /* between statistics reports; 0: none */
+};
+
+/* MRT records of all sessions' messages (RFC 6396). */
+struct model_mrt {
+	char file[256];	 /* "": none */
+	uint32_t rotate; /* octets of a file */
+	uint8_t keep;	 /* files besides that one: FILE.1 is the newest */
+};
+
 struct model {
 	char node_name[MODEL_NAME_MAX];
 	char dataplane_socket[108];
@@ -152,8 +167,11 @@ struct model {
 	char http_listen[64]; /* "address:port" of /metrics and the status page; "": none */
 	struct addr source_v4; /* outer source of tunnels; ADDR_NONE: no such tunnels */
 	struct addr source_v6;
+	struct model_mrt mrt;
 	unsigned n_peers;
 	struct bgp_config *peers;
+	unsigned n_collectors;
+	struct model_collector *collectors;
 	unsigned n_vips;
 	struct model_vip *vips;
 	unsigned n_pools;

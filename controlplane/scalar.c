@@ -162,6 +162,20 @@ scalar_rate(struct reading *r, const struct yaml_tree *value, const struct schem
 }
 
 void
+scalar_size(struct reading *r, const struct yaml_tree *value, const struct schema_key *key, void *target)
+{
+	const char *text = scalar_text(r, value, key->name, "a size");
+	uint64_t number;
+
+	if (!text)
+		return;
+	if (rate_parse(text, &number))
+		store_in_range(r, value, key, number, "", target);
+	else
+		reading_fail(r, value, "%s %.64s is no number of octets such as 500k, 64M or 2G", key->name, text);
+}
+
+void
 scalar_kbits(struct reading *r, const struct yaml_tree *value, const struct schema_key *key, void *target)
 {
 	const char *text = scalar_text(r, value, key->name, "a number of bits a second");

@@ -42,6 +42,7 @@ schema_parse scalar_bool;
 schema_parse scalar_integer;  /* size 1, 2, 4 or 8 */
 schema_parse scalar_rate;     /* a second: "500", "20k", "2M", "1G"; size 4 */
 schema_parse scalar_kbits;    /* likewise in bits, stored in kbit */
+schema_parse scalar_size;     /* octets, likewise; size 4 */
 schema_parse scalar_percent;  /* "10%" */
 schema_parse scalar_ms;	      /* durations: "300ms", "9s", "5m", "1h" */
 schema_parse scalar_seconds;
@@ -58,6 +59,8 @@ schema_parse scalar_router_id;
 schema_parse schema_guard; /* target: struct model_guard */
 schema_parse schema_reference; /* a name that is looked up later */
 schema_parse schema_pools;
+schema_parse schema_bmp; /* into the reading's model, whatever the target */
+schema_parse schema_mrt;
 
 #define FIELD(type, member) .offset = offsetof(struct type, member), .size = sizeof(((struct type *)0)->member)
 #define WORDS(...) {__VA_ARGS__, {NULL, 0}}

@@ -90,6 +90,8 @@ read_bgp(struct reading *r, const struct yaml_tree *value, const struct schema_k
 		 .max = UINT32_MAX - 1},
 		{.name = "router_id", .parse = scalar_router_id, FIELD(bgp_section, router_id), .required = true},
 		{.name = "peers", .parse = read_peers, .required = true, .max = 64},
+		{.name = "bmp", .parse = schema_bmp, .max = MODEL_COLLECTORS_MAX},
+		{.name = "mrt", .parse = schema_mrt},
 	};
 	struct bgp_section section = {0};
 	struct model *model = r->model;

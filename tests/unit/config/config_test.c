@@ -36,6 +36,8 @@ static const char *const base[] = {
 	"  - {name: b, vip: v1, pool: web, protocol: udp, port: 53}",
 };
 
+#define PEER "    - {name: r1, address: 10.77.1.1, as: 65001}\n"
+
 static const struct {
 	unsigned line;
 	const char *text;
@@ -72,6 +74,15 @@ static const struct {
 	 "t:9:27: address 10.77.1.1 is peer r1's too"},
 	{8, "    - {name: r1, address: 10.77.1.1, as: 1}\n    - {name: r1, address: 10.77.1.9, as: 1}",
 	 "t:9:14: peer r1 is there twice"},
+	{8, PEER "  bmp: {}", "t:9:8: bmp must be a list"},
+	{8, PEER "  bmp: [{name: c, address: 10.77.1.9}]", "t:9:9: a collector lacks the key port"},
+	{8, PEER "  bmp: [{name: c, address: 10.77.1.9, port: 0}]", "t:9:45: port 0 is below 1"},
+	{8, PEER "  bmp:\n    - {name: c, address: 10.77.1.9, port: 1}\n    - {name: c, address: 10.77.1.8, port: 1}",
+	 "t:11:14: collector c is there twice"},
+	{8, PEER "  mrt: {file: bgp.mrt}", "t:9:15: file bgp.mrt: give the whole path"},
+	{8, PEER "  mrt: {file: /m, rotate: 64}", "t:9:27: rotate 64 is below 1000000"},
+	{8, PEER "  mrt: {file: /m, rotate: 64MB}", "t:9:27: rotate 64MB is no number of octets such as 500k, 64M or 2G"},
+	{8, PEER "  mrt: {file: /m, keep: 100}", "t:9:25: keep 100 is above 99"},
 	{10, "  - {name: v1, prefix: 10.99.0.1/33}",
 	 "t:10:24: prefix 10.99.0.1/33 is longer than its family's addresses"},
 	{10, "  - {name: v1, prefix: 10.99.0.1/24}", "t:10:24: prefix 10.99.0.1/24 has bits set behind its length"},
@@ -357,6 +368,9 @@ expect_equal(const struct model *a, const struct model *b)
 	cr_expect_eq(memcmp(a, b, offsetof(struct model, n_peers)), 0);
 	cr_assert(a->n_peers == b->n_peers && a->n_vips == b->n_vips && a->n_pools == b->n_pools &&
 		  a->n_services == b->n_services);
+	cr_assert_eq(a->n_collectors, b->n_collectors);
+	if (a->n_collectors > 0)
+		cr_expect_eq(memcmp(a->collectors, b->collectors, a->n_collectors * sizeof(*a->collectors)), 0);
 	if (a->n_peers > 0)
 		cr_expect_eq(memcmp(a->peers, b->peers, a->n_peers * sizeof(*a->peers)), 0);
 	cr_expect_eq(memcmp(a->vips, b->vips, a->n_vips * sizeof(*a->vips)), 0);
@@ -426,6 +440,24 @@ Test(config, prints_what_parses_back_to_the_same)
 		cr_assert_lt(at, sizeof(filled));
 	}
 	expect_round_trip(filled, at);
+}
+
+Test(config, prints_who_watches_bgp)
+{
+	static const char text[] = "node: {name: n}\nvips: []\npools: []\nservices: []\n"
+				   "bgp:\n"
+				   "  as: 1\n"
+				   "  router_id: 1.1.1.1\n"
+				   "  peers: [{name: r, as: 2, address: 10.0.0.9}]\n"
+				   "  bmp: [{name: a, address: 10.0.0.1, port: 11019, stats: 0s}, {name: b, address: \"::1\", port: 9}]\n"
+				   "  mrt: {file: /var/lib/nearcast/bgp.mrt, rotate: 2M, keep: 0}\n";
+	struct config_errors errors;
+	struct model *m = parse(text, strlen(text), &errors);
+
+	cr_expect(m->n_collectors == 2 && m->collectors[0].stats_s == 0 && m->collectors[1].stats_s == 30);
+	cr_expect(m->mrt.rotate == 2000000 && m->mrt.keep == 0);
+	model_free(m);
+	expect_round_trip(text, strlen(text));
 }
 
 Test(config, survives_a_file_that_is_cut_anywhere)
