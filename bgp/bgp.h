@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * BGP-4 speaker (RFC 4271) for an edge that announces: configuration and state of one session, shared by the sans-I/O
- * core (fsm.h, codec.h, rib_out.h) and by session.h, which gives it a socket. It takes no routes in yet: an UPDATE is
- * checked for its framing and dropped.
+ * core (fsm.h, codec.h, rib_out.h) and by session.h, which gives it a socket.
  */
 #ifndef BGP_BGP_H
 #define BGP_BGP_H
 
 #include "base/addr.h"
+
+struct path;
 
 enum bgp_state {
 	BGP_IDLE,
@@ -16,6 +17,23 @@ enum bgp_state {
 	BGP_OPEN_SENT,
 	BGP_OPEN_CONFIRM,
 	BGP_ESTABLISHED,
+};
+
+enum bgp_family {
+	BGP_V4,	   /* IPv4 unicast: AFI 1, SAFI 1 */
+	BGP_V6,	   /* IPv6 unicast: 2, 1 */
+	BGP_FLOW4, /* RFC 8955: 1, 133 */
+	BGP_FLOW6, /* RFC 8956: 2, 133 */
+	BGP_FAMILIES,
+};
+
+enum bgp_type {
+	BGP_OPEN = 1,
+	BGP_UPDATE = 2,
+	BGP_NOTIFICATION = 3,
+	BGP_KEEPALIVE = 4,
+	BGP_ROUTE_REFRESH = 5, /* RFC 2918 */
+	BGP_TYPES,
 };
 
 /* RFC 9234 4.1: what we are to the peer; the values are the capability's. */
@@ -68,26 +86,73 @@ struct bgp_config {
 	struct addr next_hop_v6;
 };
 
-/* What the peer sent in NOTIFICATION, or what we sent; code 0: none. */
+/* What the peer sent in NOTIFICATION, or what we sent; code 0: none. Longer data than this is cut. */
 struct bgp_error {
 	uint8_t code;
 	uint8_t subcode;
-	uint8_t data_len;
-	uint8_t data[64];
+	uint16_t data_len;
+	uint8_t data[256]; /* a shutdown's text with its length */
+};
+
+enum { BGP_TEXT_MAX = 255 }; /* RFC 9003: octets of UTF-8 in a Cease */
+
+/* What both sides' OPENs come to. */
+struct bgp_negotiated {
+	bool family[BGP_FAMILIES];
+	bool as4;
+	bool refresh;
+	bool enhanced_refresh;	/* RFC 7313 */
+	bool extended_message;	/* RFC 8654 */
+	bool extended_next_hop; /* RFC 8950, for IPv4 unicast */
+	enum bgp_role peer_role; /* BGP_ROLE_NONE: it didn't say */
+	bool graceful_restart;	/* the peer has the capability (RFC 4724) */
+	bool restarting;	/* its R bit */
+	bool notification;	/* the N bit of both (RFC 8538) */
+	uint16_t restart_s;
+	bool keeps[BGP_FAMILIES];    /* its capability lists the family: hold what it told us while it restarts */
+	bool forwards[BGP_FAMILIES]; /* the F bit: it forwarded on meanwhile */
+	uint32_t llgr_s[BGP_FAMILIES]; /* RFC 9494: then so much longer; 0: not */
 };
 
 struct bgp_status {
 	enum bgp_state state;
-	uint64_t since_ns;    /* base/clock.h: when the state was entered */
-	uint16_t hold_s;      /* negotiated */
-	uint32_t advertised;  /* prefixes the peer was told and not told otherwise since */
-	uint64_t updates_sent;
-	uint64_t messages_received;
-	uint32_t errors;      /* NOTIFICATIONs sent and received */
+	uint64_t since_ns;	  /* base/clock.h: when the state was entered */
+	uint64_t last_message_ns; /* when the peer was last heard */
+	uint64_t established_ns;  /* when Established was last entered; 0: never */
+	uint32_t router_id;	  /* the peer's, host order; 0: not known yet */
+	uint16_t hold_s;	  /* negotiated */
+	struct bgp_negotiated negotiated; /* in OpenConfirm and Established, and what it was in the session before */
+	uint32_t advertised;	  /* routes the peer was told and not told otherwise since */
+	uint32_t prefixes;	  /* that the peer told us; counted when there is a max_prefixes */
+	uint64_t sent[BGP_TYPES]; /* messages */
+	uint64_t received[BGP_TYPES];
+	uint64_t faults;	  /* UPDATEs with something wrong that the session outlived (RFC 7606) */
+	uint32_t errors;	  /* NOTIFICATIONs sent and received */
 	struct bgp_error last_error;
-	bool last_error_ours; /* we sent it */
-	uint32_t flaps;	      /* times the session left Established */
+	bool last_error_ours;	  /* we sent it */
+	char text[BGP_TEXT_MAX + 1]; /* of the peer's last Cease (RFC 9003), control characters replaced; "": none */
+	uint32_t flaps;		  /* times the session left Established */
+	bool may_keep;		  /* the last session ended so that a helper keeps the peer's routes (RFC 4724 4.2, 8538) */
+	bool bfd_down;		  /* held in Idle until BFD is up again */
 };
+
+enum bgp_route_state {
+	BGP_ROUTE_PENDING, /* the peer doesn't know it, or not so */
+	BGP_ROUTE_TOLD,
+	BGP_ROUTE_LEAVING, /* the peer knows it still */
+};
+
+/* A route that we announce, as the peer sees it; pointers are good for the call. */
+struct bgp_route_view {
+	enum bgp_family family;
+	enum bgp_route_state state;
+	struct prefix prefix; /* unicast */
+	const uint8_t *nlri;  /* as on the wire, its length in front */
+	size_t nlri_len;
+	const struct path *path;
+};
+
+typedef bool bgp_route_visit(void *context, const struct bgp_route_view *route); /* false: enough */
 
 const char *bgp_state_name(enum bgp_state state);
 const char *bgp_error_name(const struct bgp_error *error); /* "hold timer expired", "cease/administrative shutdown", ... */

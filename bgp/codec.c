@@ -39,7 +39,8 @@ enum {
 	LOCAL_PREF = 100,
 };
 
-static const uint16_t family_afi[BGP_FAMILIES] = {[BGP_V4] = 1, [BGP_V6] = 2};
+static const uint16_t family_afi[BGP_FAMILIES] = {1, 2, 1, 2};
+static const uint8_t family_safi[BGP_FAMILIES] = {1, 1, 133, 133};
 
 struct bgp_error
 bgp_error_make(uint8_t code, uint8_t subcode)
@@ -107,7 +108,7 @@ static bool
 family_of(uint16_t afi, uint8_t safi, enum bgp_family *out)
 {
 	for (int i = 0; i < BGP_FAMILIES; i++) {
-		if (family_afi[i] == afi && safi == SAFI_UNICAST) {
+		if (family_afi[i] == afi && family_safi[i] == safi) {
 			*out = (enum bgp_family)i;
 			return true;
 		}
@@ -312,7 +313,7 @@ graceful_restart_encode(struct writer *w, const struct bgp_open *open)
 		if (!open->family[i])
 			continue;
 		write_u16(w, family_afi[i]);
-		write_bytes(w, (const uint8_t[]){SAFI_UNICAST, RESTART_FORWARDING}, 2);
+		write_bytes(w, (const uint8_t[]){family_safi[i], RESTART_FORWARDING}, 2);
 	}
 	*len = (uint8_t)(written_since(w, len) - 1);
 }
@@ -325,7 +326,7 @@ capabilities_encode(struct writer *w, const struct bgp_open *open)
 			continue;
 		write_bytes(w, (const uint8_t[]){CAPABILITY_MP, 4}, 2);
 		write_u16(w, family_afi[i]);
-		write_bytes(w, (const uint8_t[]){0, SAFI_UNICAST}, 2);
+		write_bytes(w, (const uint8_t[]){0, family_safi[i]}, 2);
 	}
 	if (open->route_refresh)
 		write_bytes(w, (const uint8_t[]){CAPABILITY_ROUTE_REFRESH, 0}, 2);
@@ -384,7 +385,7 @@ bgp_route_refresh_encode(enum bgp_family family, uint8_t out[static BGP_MESSAGE_
 	struct writer w = message_start(out, BGP_ROUTE_REFRESH);
 
 	write_u16(&w, family_afi[family]);
-	write_bytes(&w, (const uint8_t[]){0, SAFI_UNICAST}, 2);
+	write_bytes(&w, (const uint8_t[]){0, family_safi[family]}, 2);
 	return message_end(&w, out);
 }
 
@@ -443,7 +444,7 @@ mp_encode(struct writer *w, const struct bgp_route *route, enum bgp_family famil
 	write_u8(w, route ? ATTRIBUTE_MP_REACH : ATTRIBUTE_MP_UNREACH);
 	len = write_room(w, 2);
 	write_u16(w, family_afi[family]);
-	write_u8(w, SAFI_UNICAST);
+	write_u8(w, family_safi[family]);
 	if (route) {
 		write_u8(w, 16);
 		write_bytes(w, route->next_hop.octets, 16);

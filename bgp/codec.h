@@ -16,20 +16,6 @@ enum {
 	BGP_PORT = 179,
 };
 
-enum bgp_type {
-	BGP_OPEN = 1,
-	BGP_UPDATE = 2,
-	BGP_NOTIFICATION = 3,
-	BGP_KEEPALIVE = 4,
-	BGP_ROUTE_REFRESH = 5, /* RFC 2918 */
-};
-
-enum bgp_family {
-	BGP_V4, /* IPv4 unicast */
-	BGP_V6, /* IPv6 unicast */
-	BGP_FAMILIES,
-};
-
 enum bgp_error_code {
 	BGP_ERROR_HEADER = 1,
 	BGP_ERROR_OPEN = 2,

@@ -111,6 +111,7 @@ out_message(struct fsm *fsm, const uint8_t *message, size_t len)
 		return;
 	memcpy(fsm->out + fsm->out_len, message, len);
 	fsm->out_len += len;
+	fsm->status.sent[message[18]]++;
 }
 
 static void
@@ -129,6 +130,7 @@ state_set(struct fsm *fsm, uint64_t now_ns, enum bgp_state state)
 	fsm->status.flaps += fsm->status.state == BGP_ESTABLISHED;
 	if (fsm->status.state == BGP_ESTABLISHED) {
 		rib_out_forget(fsm->rib);
+		fsm->flight = 0;
 		fsm->status.advertised = 0;
 	}
 	fsm->status.state = state;
@@ -198,7 +200,7 @@ static void
 stop_with_cease(struct fsm *fsm, const struct input *input)
 {
 	fsm->running = false;
-	notify(fsm, input, bgp_error_make(BGP_ERROR_CEASE, BGP_CEASE_SHUTDOWN));
+	notify(fsm, input, input->error);
 }
 
 static void
@@ -246,10 +248,10 @@ static void
 families_settle(struct fsm *fsm)
 {
 	const struct bgp_config *config = fsm->config;
-	const struct addr *next_hop[BGP_FAMILIES] = {&config->next_hop_v4, &config->next_hop_v6};
-	static const enum addr_family family[BGP_FAMILIES] = {ADDR_V4, ADDR_V6};
+	const struct addr *next_hop[] = {&config->next_hop_v4, &config->next_hop_v6};
+	static const enum addr_family family[] = {ADDR_V4, ADDR_V6};
 
-	for (int i = 0; i < BGP_FAMILIES; i++) {
+	for (int i = 0; i <= BGP_V6; i++) {
 		const struct addr *hop = next_hop[i]->family == ADDR_NONE ? &fsm->local : next_hop[i];
 
 		fsm->route[i] = (struct bgp_route){
@@ -410,9 +412,11 @@ fsm_start(struct fsm *fsm, uint64_t now_ns)
 }
 
 void
-fsm_stop(struct fsm *fsm, uint64_t now_ns)
+fsm_stop(struct fsm *fsm, uint64_t now_ns, const struct bgp_error *cease)
 {
-	event(fsm, now_ns, EV_STOP);
+	struct input input = {.event = EV_STOP, .now_ns = now_ns, .error = *cease};
+
+	dispatch(fsm, &input);
 }
 
 void
@@ -490,7 +494,7 @@ fsm_input(struct fsm *fsm, uint64_t now_ns, const uint8_t *octets, size_t len)
 			message_decode(header.type, octets + used + BGP_HEADER_LEN, header.len - BGP_HEADER_LEN,
 				       &input);
 			used += header.len;
-			fsm->status.messages_received++;
+			fsm->status.received[header.type]++;
 		}
 		dispatch(fsm, &input);
 	}
@@ -501,19 +505,23 @@ fsm_input(struct fsm *fsm, uint64_t now_ns, const uint8_t *octets, size_t len)
 static bool
 update_send(struct fsm *fsm, enum bgp_family family, enum rib_change change)
 {
+	struct rib_nlri nlri[BATCH];
 	struct prefix prefixes[BATCH];
+	struct path path;
 	uint8_t message[BGP_MESSAGE_MAX];
-	size_t count = rib_out_pending(fsm->rib, family, change, prefixes, BATCH);
+	size_t count = rib_out_pending(fsm->rib, family, change, nlri, BATCH, &path);
 	size_t taken;
 	size_t len;
 
 	if (count == 0)
 		return false;
+	for (size_t i = 0; i < count; i++)
+		prefixes[i] = rib_prefix_of(&nlri[i]);
 	len = bgp_update_encode(change == RIB_ANNOUNCE ? &fsm->route[family] : NULL, family, prefixes, count, &taken,
 				message);
 	out_message(fsm, message, len);
 	rib_out_sent(fsm->rib, family, change, taken);
-	fsm->status.updates_sent++;
+	fsm->flight = fsm->out_len;
 	return true;
 }
 
@@ -529,20 +537,18 @@ family_send(struct fsm *fsm, enum bgp_family family)
 		return false;
 	fsm->eor_due[family] = false;
 	out_message(fsm, message, bgp_end_of_rib_encode(family, message));
-	fsm->status.updates_sent++;
 	return true;
 }
 
 void
 fsm_fill(struct fsm *fsm)
 {
-	if (fsm->status.state != BGP_ESTABLISHED)
+	if (fsm->status.state != BGP_ESTABLISHED || fsm->flight > 0)
 		return;
 	while (sizeof(fsm->out) - fsm->out_len >= BGP_MESSAGE_MAX + OUT_RESERVE) {
 		if (!family_send(fsm, BGP_V4) && !family_send(fsm, BGP_V6))
 			break;
 	}
-	fsm->status.advertised = rib_out_advertised(fsm->rib);
 }
 
 void
@@ -550,6 +556,11 @@ fsm_taken(struct fsm *fsm, size_t len)
 {
 	fsm->out_at += len;
 	fsm->out_len -= len;
+	fsm->flight -= len < fsm->flight ? len : fsm->flight;
+	if (fsm->flight == 0) {
+		rib_out_confirm(fsm->rib);
+		fsm->status.advertised = rib_out_advertised(fsm->rib);
+	}
 	fsm_fill(fsm);
 }
 
@@ -582,4 +593,12 @@ fsm_ours_stays(const struct bgp_config *config, const struct bgp_open *peer_open
 	if (config->router_id != peer_open->id)
 		return config->router_id > peer_open->id;
 	return config->local_as > config->peer_as;
+}
+
+void
+fsm_refresh(struct fsm *fsm, enum bgp_family family)
+{
+	uint8_t message[BGP_MESSAGE_MAX];
+
+	out_message(fsm, message, bgp_route_refresh_encode(family, message));
 }

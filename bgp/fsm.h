@@ -35,6 +35,7 @@ struct fsm {
 	struct bgp_route route[BGP_FAMILIES];
 	bool family[BGP_FAMILIES]; /* both sides have it and there is a next hop */
 	bool eor_due[BGP_FAMILIES];
+	size_t flight; /* octets of the output up to the end of the last UPDATE with routes */
 	size_t out_at;
 	size_t out_len;
 	uint8_t out[FSM_OUT_MAX]; /* what waits for the socket: from out_at, out_len octets */
@@ -42,7 +43,7 @@ struct fsm {
 
 void fsm_init(struct fsm *fsm, const struct bgp_config *config, struct rib_out *rib, uint64_t seed);
 void fsm_start(struct fsm *fsm, uint64_t now_ns);
-void fsm_stop(struct fsm *fsm, uint64_t now_ns);
+void fsm_stop(struct fsm *fsm, uint64_t now_ns, const struct bgp_error *cease);
 /* The second connection with a peer (RFC 4271 6.8) begins like one whose connect has just succeeded. */
 void fsm_start_accepted(struct fsm *fsm, uint64_t now_ns);
 /*
@@ -55,6 +56,7 @@ void fsm_lost(struct fsm *fsm, uint64_t now_ns);     /* refused, reset, closed o
 void fsm_collision(struct fsm *fsm, uint64_t now_ns); /* this connection is the one to go */
 /* Takes whole messages off the front; the number of octets used. Less than len: more is needed, or the link is down. */
 size_t fsm_input(struct fsm *fsm, uint64_t now_ns, const uint8_t *octets, size_t len);
+void fsm_refresh(struct fsm *fsm, enum bgp_family family); /* asks the peer, in Established (RFC 2918) */
 void fsm_fill(struct fsm *fsm); /* after a change of the rib, or when output was taken */
 void fsm_taken(struct fsm *fsm, size_t len);
 void fsm_tick(struct fsm *fsm, uint64_t now_ns);

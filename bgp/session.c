@@ -31,6 +31,8 @@ struct connection {
 struct bgp_session {
 	struct bgp_config config;
 	struct rib_out *rib;
+	const struct bgp_session_events *events; /* NULL: nobody listens */
+	void *events_context;
 	int epoll_fd;
 	bool rib_changed; /* run is due at once; changes made together share UPDATEs */
 	struct connection *main;
@@ -258,8 +260,10 @@ rival_promote(struct bgp_session *session)
 	winner->fsm.running = old->running;
 	winner->fsm.penalty = winner->fsm.status.state == BGP_ESTABLISHED ? 0 : old->penalty;
 	winner->fsm.status.flaps += old->status.flaps;
-	winner->fsm.status.updates_sent += old->status.updates_sent;
-	winner->fsm.status.messages_received += old->status.messages_received;
+	for (int i = 0; i < BGP_TYPES; i++) {
+		winner->fsm.status.sent[i] += old->status.sent[i];
+		winner->fsm.status.received[i] += old->status.received[i];
+	}
 	winner->fsm.status.errors += old->status.errors;
 	if (winner->fsm.status.last_error.code == 0) {
 		winner->fsm.status.last_error = old->status.last_error;
@@ -284,7 +288,10 @@ rival_end(struct bgp_session *session, uint64_t now_ns)
 	struct bgp_status *kept = &session->main->fsm.status;
 	const struct bgp_status *ended = &session->rival->fsm.status;
 
-	kept->messages_received += ended->messages_received;
+	for (int i = 0; i < BGP_TYPES; i++) {
+		kept->sent[i] += ended->sent[i];
+		kept->received[i] += ended->received[i];
+	}
 	if (ended->errors > 0) {
 		kept->errors += ended->errors;
 		kept->last_error = ended->last_error;
@@ -328,6 +335,8 @@ session_log(const struct bgp_session *session, const struct bgp_status *before)
 			    now.last_error.code, now.last_error.subcode, bgp_error_name(&now.last_error));
 	if (before->state == now.state)
 		return;
+	if (session->events && session->events->state)
+		session->events->state(session->events_context, before->state, now.state);
 	if (before->state == BGP_ESTABLISHED || now.state == BGP_ESTABLISHED)
 		log_notice("bgp %s: %s to %s", name, bgp_state_name(before->state), bgp_state_name(now.state));
 	else
@@ -363,7 +372,7 @@ bgp_session_free(struct bgp_session *session)
 {
 	if (!session)
 		return;
-	bgp_session_stop(session);
+	bgp_session_stop(session, BGP_CEASE_SHUTDOWN, NULL);
 	if (session->epoll_fd >= 0)
 		close(session->epoll_fd);
 	rib_out_free(session->rib);
@@ -381,23 +390,71 @@ bgp_session_start(struct bgp_session *session)
 	session_log(session, &before);
 }
 
+static struct bgp_error
+cease_make(uint8_t subcode, const char *text)
+{
+	struct bgp_error error = bgp_error_make(BGP_ERROR_CEASE, subcode);
+	size_t len = text ? strnlen(text, BGP_TEXT_MAX) : 0;
+
+	if (len == 0)
+		return error;
+	error.data[0] = (uint8_t)len;
+	memcpy(error.data + 1, text, len);
+	error.data_len = (uint16_t)(1 + len);
+	return error;
+}
+
 void
-bgp_session_stop(struct bgp_session *session)
+bgp_session_stop(struct bgp_session *session, uint8_t subcode, const char *text)
 {
 	struct bgp_status before = bgp_session_status(session);
+	struct bgp_error cease = cease_make(subcode, text);
 	uint64_t now_ns = clock_now_ns();
 
 	for (size_t i = 0; i < ARRAY_LEN(session->pair); i++) {
-		fsm_stop(&session->pair[i].fsm, now_ns);
+		fsm_stop(&session->pair[i].fsm, now_ns, &cease);
 		connection_close(&session->pair[i]);
 	}
 	session_log(session, &before);
 }
 
-int
-bgp_session_announce(struct bgp_session *session, const struct prefix *prefix)
+void
+bgp_session_bfd(struct bgp_session *session, bool up)
 {
-	int err = rib_out_announce(session->rib, prefix);
+	session->main->fsm.status.bfd_down = !up;
+	if (up)
+		bgp_session_start(session);
+	else
+		bgp_session_stop(session, 10, NULL);
+}
+
+void
+bgp_session_listen(struct bgp_session *session, const struct bgp_session_events *events, void *context)
+{
+	session->events = events;
+	session->events_context = context;
+}
+
+int
+bgp_session_refresh(struct bgp_session *session, enum bgp_family family)
+{
+	struct fsm *fsm = &session->main->fsm;
+
+	if (fsm->status.state != BGP_ESTABLISHED)
+		return -ENOTCONN;
+	if (!fsm->peer_open.route_refresh || !fsm->peer_open.family[family])
+		return -EOPNOTSUPP;
+	fsm_refresh(fsm, family);
+	session->rib_changed = true;
+	return 0;
+}
+
+int
+bgp_session_announce_nlri(struct bgp_session *session, enum bgp_family family, const uint8_t *octets, size_t len,
+			  const struct path *path)
+{
+	struct rib_nlri nlri = {.family = family, .len = (uint16_t)len, .octets = octets};
+	int err = len > RIB_NLRI_MAX ? -EMSGSIZE : rib_out_announce(session->rib, &nlri, path);
 
 	if (err)
 		return err;
@@ -406,10 +463,38 @@ bgp_session_announce(struct bgp_session *session, const struct prefix *prefix)
 }
 
 void
+bgp_session_withdraw_nlri(struct bgp_session *session, enum bgp_family family, const uint8_t *octets, size_t len)
+{
+	struct rib_nlri nlri = {.family = family, .len = (uint16_t)len, .octets = octets};
+
+	if (len > RIB_NLRI_MAX)
+		return;
+	rib_out_withdraw(session->rib, &nlri);
+	session->rib_changed = true;
+}
+
+int
+bgp_session_announce(struct bgp_session *session, const struct prefix *prefix, const struct path *path)
+{
+	uint8_t octets[RIB_PREFIX_LEN];
+	struct rib_nlri nlri = rib_nlri_of(prefix, octets);
+
+	return bgp_session_announce_nlri(session, nlri.family, octets, nlri.len, path);
+}
+
+void
 bgp_session_withdraw(struct bgp_session *session, const struct prefix *prefix)
 {
-	rib_out_withdraw(session->rib, prefix);
-	session->rib_changed = true;
+	uint8_t octets[RIB_PREFIX_LEN];
+	struct rib_nlri nlri = rib_nlri_of(prefix, octets);
+
+	bgp_session_withdraw_nlri(session, nlri.family, octets, nlri.len);
+}
+
+size_t
+bgp_session_routes(const struct bgp_session *session, bgp_route_visit *visit, void *context)
+{
+	return rib_out_walk(session->rib, visit, context);
 }
 
 int

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * One BGP session with its TCP socket: the only file of bgp/ that knows sockets and clocks. It never blocks and never
- * allocates after bgp_session_new. One thread.
+ * One BGP session with its TCP socket: the only file of bgp/ that knows sockets and clocks. It never blocks, and
+ * allocates after bgp_session_new for what the owner announces only. One thread.
  *
  * The owner's loop waits on bgp_session_fd() for bgp_session_events() until bgp_session_deadline_ns(), then calls
  * bgp_session_run(); all three may have changed after any call on the session.
@@ -12,18 +12,51 @@
 #include "bgp/bgp.h"
 
 struct bgp_session;
+struct bgp_update; /* bgp/update.h: a view into the message, good for the call */
+
+/*
+ * What the owner hears of, from within bgp_session_run() and the other calls; each may be NULL, and none may free the
+ * session. What a peer tells us is kept nowhere in the session: who imports it does so from `update`.
+ */
+struct bgp_session_events {
+	void (*state)(void *context, enum bgp_state old, enum bgp_state now); /* the status has the new one */
+	/* An UPDATE that the session outlives; its outcome says what may be used (RFC 7606 2). */
+	void (*update)(void *context, const struct bgp_update *update);
+	void (*end_of_rib)(void *context, enum bgp_family family);
+	/* RFC 7313: the peer begins to send a family again (what is not repeated is gone), or has done so. */
+	void (*refresh)(void *context, enum bgp_family family, bool begins);
+	/* A message of this family is beyond repair (RFC 7606 2): its routes are to be forgotten, and no more come. */
+	void (*family_down)(void *context, enum bgp_family family);
+	/* Every message whole, its header included, for BMP and MRT; one sent has just been put in line for the socket. */
+	void (*message)(void *context, bool sent, const uint8_t *octets, size_t len);
+};
 
 struct bgp_session *bgp_session_new(const struct bgp_config *config); /* NULL: no memory */
 void bgp_session_free(struct bgp_session *session);		      /* sends Cease when established, closes */
+void bgp_session_listen(struct bgp_session *session, const struct bgp_session_events *events, void *context);
 
 void bgp_session_start(struct bgp_session *session);
-/* Cease/administrative shutdown (RFC 4486), then Idle until started again. Withdrawal is implied by the session's end. */
-void bgp_session_stop(struct bgp_session *session);
+/* Cease with this subcode (RFC 4486) and text (RFC 9003; NULL or up to BGP_TEXT_MAX octets), then Idle until started
+ * again. Withdrawal is implied by the session's end. */
+void bgp_session_stop(struct bgp_session *session, uint8_t subcode, const char *text);
+/* The path to the peer is down: Cease at once (RFC 9384) and Idle; up: goes on. */
+void bgp_session_bfd(struct bgp_session *session, bool up);
 
-/* The set of prefixes to announce, by difference: repeated calls with what is there already send nothing. They hold
- * whether or not the session is up, and are sent whenever it comes up. -ENOSPC: more than 65,536 prefixes. */
-MUST_CHECK int bgp_session_announce(struct bgp_session *session, const struct prefix *prefix);
+/*
+ * The routes to announce, by difference: repeated calls with what is there already send nothing, another path replaces.
+ * They hold whether or not the session is up, and are sent whenever it comes up. -ENOSPC: more than 65,536 routes.
+ */
+MUST_CHECK int bgp_session_announce(struct bgp_session *session, const struct prefix *prefix, const struct path *path);
 void bgp_session_withdraw(struct bgp_session *session, const struct prefix *prefix);
+/* The same of a FlowSpec rule by the octets of its NLRI, as on the wire (RFC 8955 4). */
+MUST_CHECK int bgp_session_announce_nlri(struct bgp_session *session, enum bgp_family family, const uint8_t *octets,
+					 size_t len, const struct path *path);
+void bgp_session_withdraw_nlri(struct bgp_session *session, enum bgp_family family, const uint8_t *octets, size_t len);
+/* Every route, in no order, until the function says false; gives how many there are. */
+size_t bgp_session_routes(const struct bgp_session *session, bgp_route_visit *visit, void *context);
+
+/* Asks the peer for all it has of a family (RFC 2918). -ENOTCONN: not established; -EOPNOTSUPP: it can't. */
+MUST_CHECK int bgp_session_refresh(struct bgp_session *session, enum bgp_family family);
 
 int bgp_session_fd(const struct bgp_session *session);		    /* -1: none */
 short bgp_session_events(const struct bgp_session *session);	    /* POLLIN | POLLOUT */

@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "bgp/path.h"
 
 struct peer {
 	struct peering *peering;
@@ -106,6 +107,7 @@ static struct peer *
 peer_new(struct peering *peering, const struct bgp_config *config)
 {
 	struct peer *peer = calloc(1, sizeof(*peer));
+	struct path path;
 
 	if (!peer)
 		return NULL;
@@ -115,8 +117,9 @@ peer_new(struct peering *peering, const struct bgp_config *config)
 		free(peer);
 		return NULL;
 	}
+	path_init(&path);
 	for (unsigned i = 0; i < peering->n_announced; i++) {
-		if (bgp_session_announce(peer->session, &peering->announced[i]) != 0)
+		if (bgp_session_announce(peer->session, &peering->announced[i], &path) != 0)
 			log_error("bgp %s: too many prefixes to announce", config->name);
 	}
 	if (peering->is_started)
@@ -191,13 +194,16 @@ holds(const struct prefix *set, unsigned n, const struct prefix *prefix)
 static void
 peer_update(struct peering *peering, struct peer *peer, const struct prefix *prefixes, unsigned n)
 {
+	struct path path;
+
+	path_init(&path);
 	for (unsigned i = 0; i < peering->n_announced; i++) {
 		if (!holds(prefixes, n, &peering->announced[i]))
 			bgp_session_withdraw(peer->session, &peering->announced[i]);
 	}
 	for (unsigned i = 0; i < n; i++) {
 		if (!holds(peering->announced, peering->n_announced, &prefixes[i]) &&
-		    bgp_session_announce(peer->session, &prefixes[i]) != 0)
+		    bgp_session_announce(peer->session, &prefixes[i], &path) != 0)
 			log_error("bgp %s: too many prefixes to announce", bgp_session_config(peer->session)->name);
 	}
 	peer_arm(peer);

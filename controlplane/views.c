@@ -213,7 +213,7 @@ view_bgp(const struct node *node)
 					"state", bgp_state_name(status.state), "since_s",
 					seconds_since(status.since_ns),
 					"hold_s", status.hold_s, "advertised", (json_int_t)status.advertised,
-					"updates_sent", (json_int_t)status.updates_sent, "flaps",
+					"updates_sent", (json_int_t)status.sent[BGP_UPDATE], "flaps",
 					(json_int_t)status.flaps, "last_error",
 					status.last_error.code ? bgp_error_name(&status.last_error) : ""));
 	}

@@ -18,12 +18,14 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "bgp/path.h"
 #include "bgp/session.h"
 
 enum { LISTENER, COMMANDS, SIGNALS, SESSION, POLLED };
 
 struct speaker {
 	struct bgp_config config;
+	struct path path;
 	struct bgp_session *session;
 	struct bgp_status shown;
 	bool listens;
@@ -97,7 +99,7 @@ session_open(int argc, char **argv, struct speaker *speaker)
 	for (int i = 4; speaker->session && i < argc; i++) {
 		struct prefix prefix;
 
-		if (prefix_parse(argv[i], &prefix) != 0 || bgp_session_announce(speaker->session, &prefix) != 0)
+		if (prefix_parse(argv[i], &prefix) != 0 || bgp_session_announce(speaker->session, &prefix, &speaker->path) != 0)
 			return false;
 	}
 	return speaker->session != NULL;
@@ -124,14 +126,14 @@ command(struct speaker *speaker, char *line)
 	struct prefix prefix;
 
 	if (strcmp(line, "stop") == 0)
-		bgp_session_stop(speaker->session);
+		bgp_session_stop(speaker->session, 2, NULL);
 	else if (strcmp(line, "start") == 0)
 		bgp_session_start(speaker->session);
 	else if (!argument || prefix_parse(argument + 1, &prefix) != 0)
 		printf("what is \"%s\"?\n", line);
 	else if (line[0] == 'w')
 		bgp_session_withdraw(speaker->session, &prefix);
-	else if (bgp_session_announce(speaker->session, &prefix) != 0)
+	else if (bgp_session_announce(speaker->session, &prefix, &speaker->path) != 0)
 		printf("too many prefixes\n");
 }
 
@@ -196,7 +198,7 @@ step(struct speaker *speaker)
 		commands_read(speaker);
 	speaker->ends |= polled[SIGNALS].revents != 0;
 	if (speaker->ends)
-		bgp_session_stop(speaker->session);
+		bgp_session_stop(speaker->session, 2, NULL);
 	bgp_session_run(speaker->session, polled[SESSION].revents);
 	status_show(speaker);
 }
@@ -208,6 +210,7 @@ main(int argc, char **argv)
 	sigset_t signals;
 
 	log_init("bgp-speaker", LOG_DEBUG);
+	path_init(&speaker.path);
 	if (!options_parse(argc, argv, &speaker) || !session_open(argc - optind, argv + optind, &speaker))
 		return 2;
 	sigemptyset(&signals);

@@ -86,30 +86,38 @@ join(void)
 	talk();
 }
 
+static void
+announce(const char *text)
+{
+	uint8_t octets[RIB_PREFIX_LEN];
+	struct prefix prefix;
+	struct rib_nlri nlri;
+	struct path path;
+
+	path_init(&path);
+	cr_assert_eq(prefix_parse(text, &prefix), 0);
+	nlri = rib_nlri_of(&prefix, octets);
+	cr_assert_eq(rib_out_announce(a.rib, &nlri, &path), 0);
+}
+
 TestSuite(fsm, .init = setup, .fini = teardown);
 
 Test(fsm, establishes_and_announces)
 {
-	struct prefix prefix;
-
-	cr_assert_eq(prefix_parse("10.99.0.1", &prefix), 0);
-	cr_assert_eq(rib_out_announce(a.rib, &prefix), 0);
+	announce("10.99.0.1");
 	join();
 	cr_expect_eq(a.fsm.status.state, BGP_ESTABLISHED);
 	cr_expect_eq(b.fsm.status.state, BGP_ESTABLISHED);
 	cr_expect_eq(a.fsm.status.advertised, 1);
-	cr_expect_eq(a.fsm.status.updates_sent, 3); /* the prefix and a marker for each family */
+	cr_expect_eq(a.fsm.status.sent[BGP_UPDATE], 3); /* the prefix and a marker for each family */
 	cr_expect_eq(a.fsm.status.hold_s, 9);
 }
 
 /* RFC 4724 3 and 4.1: the R bit, then the routes, then an End-of-RIB for each family: 23 octets, and 30 in IPv6. */
 Test(fsm, says_that_it_restarts_and_marks_the_end_of_its_routes)
 {
-	struct prefix prefix;
-
 	a.config.graceful_restart_s = 20;
-	cr_assert_eq(prefix_parse("10.99.0.1", &prefix), 0);
-	cr_assert_eq(rib_out_announce(a.rib, &prefix), 0);
+	announce("10.99.0.1");
 	join();
 	cr_expect(b.fsm.peer_open.graceful_restart && b.fsm.peer_open.restarting);
 	cr_expect_eq(b.fsm.peer_open.restart_s, 20);
@@ -152,8 +160,10 @@ Test(fsm, refuses_the_wrong_as)
 
 Test(fsm, stops_with_cease)
 {
+	struct bgp_error cease = bgp_error_make(BGP_ERROR_CEASE, BGP_CEASE_SHUTDOWN);
+
 	join();
-	fsm_stop(&a.fsm, now_ns);
+	fsm_stop(&a.fsm, now_ns, &cease);
 	carry(&a, &b);
 	cr_expect_eq(b.fsm.status.last_error.code, BGP_ERROR_CEASE);
 	cr_expect_eq(b.fsm.status.last_error.subcode, BGP_CEASE_SHUTDOWN);
@@ -173,14 +183,12 @@ Test(fsm, answers_a_message_out_of_place_with_the_states_subcode)
 
 Test(fsm, sends_a_family_again_on_request)
 {
-	struct prefix prefix;
 	uint8_t message[BGP_MESSAGE_MAX];
 
-	cr_assert_eq(prefix_parse("10.99.0.1", &prefix), 0);
-	cr_assert_eq(rib_out_announce(a.rib, &prefix), 0);
+	announce("10.99.0.1");
 	join();
 	fsm_input(&a.fsm, now_ns, message, bgp_route_refresh_encode(BGP_V4, message));
-	cr_expect_eq(a.fsm.status.updates_sent, 4);
+	cr_expect_eq(a.fsm.status.sent[BGP_UPDATE], 4);
 }
 
 Test(fsm, keeps_the_connection_of_the_higher_identifier)

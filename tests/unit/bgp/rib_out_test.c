@@ -1,8 +1,26 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include <criterion/criterion.h>
 #include <errno.h>
+#include <malloc.h>
+#include <string.h>
 
 #include "bgp/rib_out.h"
+
+static struct rib_out *rib;
+
+static void
+setup(void)
+{
+	rib = rib_out_new();
+}
+
+static void
+teardown(void)
+{
+	rib_out_free(rib);
+}
+
+TestSuite(rib_out, .init = setup, .fini = teardown);
 
 static struct prefix
 host(uint32_t i)
@@ -13,64 +31,182 @@ host(uint32_t i)
 	return prefix_of(&addr, 32);
 }
 
-/* + announce, - withdraw, s send all, f forget, r refresh; one prefix. */
+static struct path
+path_of(uint32_t community)
+{
+	struct path path;
+
+	path_init(&path);
+	if (community)
+		cr_assert_eq(path_add_community(&path, community), 0);
+	return path;
+}
+
+static int
+announce(uint32_t i, uint32_t community)
+{
+	uint8_t octets[RIB_PREFIX_LEN];
+	struct prefix prefix = host(i);
+	struct rib_nlri nlri = rib_nlri_of(&prefix, octets);
+	struct path path = path_of(community);
+
+	return rib_out_announce(rib, &nlri, &path);
+}
+
+static void
+withdraw(uint32_t i)
+{
+	uint8_t octets[RIB_PREFIX_LEN];
+	struct prefix prefix = host(i);
+	struct rib_nlri nlri = rib_nlri_of(&prefix, octets);
+
+	rib_out_withdraw(rib, &nlri);
+}
+
+static size_t
+pending(enum rib_change change)
+{
+	struct rib_nlri out[4];
+	struct path path;
+
+	return rib_out_pending(rib, BGP_V4, change, out, ARRAY_LEN(out), &path);
+}
+
+static void
+put(void)
+{
+	for (int i = 0; i < RIB_CHANGES; i++) {
+		for (size_t n; (n = pending((enum rib_change)i)) > 0;)
+			rib_out_sent(rib, BGP_V4, (enum rib_change)i, n);
+	}
+}
+
+/* + announce, * announce with another path, - withdraw, p put all into messages, c confirm, f forget, r refresh. */
 static const struct {
 	const char *steps;
 	size_t withdraws, announces;
 	uint32_t advertised;
 } rows[] = {
-	{"+", 0, 1, 0},	  {"++", 0, 1, 0},  {"+-", 0, 0, 0},   {"+s", 0, 0, 1},	  {"+s-", 1, 0, 1},
-	{"+s-+", 0, 0, 1}, {"+s-s", 0, 0, 0}, {"+sf", 0, 1, 0}, {"+s-f", 0, 0, 0}, {"+sr", 0, 1, 1},
-	{"+sr-", 1, 0, 1}, {"+sr-+", 0, 0, 1}, {"-", 0, 0, 0},
+	{"+", 0, 1, 0},	     {"++", 0, 1, 0},	   {"+-", 0, 0, 0},	{"+pc", 0, 0, 1},    {"+pc+", 0, 0, 1},
+	{"+pc-", 1, 0, 1},   {"+pc-+", 0, 0, 1},   {"+pc-pc", 0, 0, 0}, {"+pcf", 0, 1, 0},   {"+pc-f", 0, 0, 0},
+	{"+pcr", 0, 1, 1},   {"+pcr-", 1, 0, 1},   {"+pcr-+", 0, 0, 1}, {"-", 0, 0, 0},	     {"+p", 0, 0, 0},
+	{"+p-", 0, 0, 0},    {"+p-c", 1, 0, 1},	   {"+p-+c", 0, 0, 1},	{"+pc-p", 0, 0, 1},  {"+pc-p+", 0, 0, 1},
+	{"+pc-p+c", 0, 1, 0}, {"+pc*", 0, 1, 1},    {"+pc*+", 0, 0, 1},	{"+pc*pc", 0, 0, 1}, {"+p*c", 0, 1, 1},
+	{"+p*+c", 0, 0, 1},  {"+pr", 0, 0, 0},	   {"+prc", 0, 1, 1},	{"+pf", 0, 1, 0},    {"+p-f", 0, 0, 0},
+	{"+pc*p", 0, 0, 1},  {"+pc*p-c", 1, 0, 1}, {"+pc*p-pc", 1, 0, 1},
 };
 
 static void
-step(struct rib_out *rib, char what)
+step(char what)
 {
-	struct prefix prefix = host(1);
-
-	if (what == '+')
-		cr_assert_eq(rib_out_announce(rib, &prefix), 0);
+	if (what == '+' || what == '*')
+		cr_assert_eq(announce(1, what == '*' ? 1 : 0), 0);
 	else if (what == '-')
-		rib_out_withdraw(rib, &prefix);
+		withdraw(1);
 	else if (what == 'f')
 		rib_out_forget(rib);
 	else if (what == 'r')
 		rib_out_refresh(rib, BGP_V4);
+	else if (what == 'c')
+		rib_out_confirm(rib);
 	else
-		for (int i = 0; i < RIB_CHANGES; i++)
-			rib_out_sent(rib, BGP_V4, (enum rib_change)i,
-				     rib_out_pending(rib, BGP_V4, (enum rib_change)i, &prefix, 1));
+		put();
 }
 
 Test(rib_out, sends_the_difference_only)
 {
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
-		struct rib_out *rib = rib_out_new();
-		struct prefix out[4];
-
 		for (const char *s = rows[i].steps; *s; s++)
-			step(rib, *s);
-		cr_expect_eq(rib_out_pending(rib, BGP_V4, RIB_WITHDRAW, out, 4), rows[i].withdraws, "%s", rows[i].steps);
-		cr_expect_eq(rib_out_pending(rib, BGP_V4, RIB_ANNOUNCE, out, 4), rows[i].announces, "%s", rows[i].steps);
+			step(*s);
+		cr_expect_eq(pending(RIB_WITHDRAW), rows[i].withdraws, "%s", rows[i].steps);
+		cr_expect_eq(pending(RIB_ANNOUNCE), rows[i].announces, "%s", rows[i].steps);
 		cr_expect_eq(rib_out_advertised(rib), rows[i].advertised, "%s", rows[i].steps);
 		rib_out_free(rib);
+		rib = rib_out_new();
 	}
 }
 
-Test(rib_out, holds_65536_prefixes_and_refuses_the_next)
+Test(rib_out, holds_65536_routes_and_refuses_the_next)
 {
-	struct rib_out *rib = rib_out_new();
-	struct prefix prefix;
+	for (uint32_t i = 0; i < RIB_OUT_MAX; i++)
+		cr_assert_eq(announce(i, 0), 0);
+	cr_expect_eq(announce(RIB_OUT_MAX, 0), -ENOSPC);
+	withdraw(0);
+	cr_expect_eq(announce(0, 0), 0);
+}
 
-	for (uint32_t i = 0; i < RIB_OUT_MAX; i++) {
-		prefix = host(i);
-		cr_assert_eq(rib_out_announce(rib, &prefix), 0);
+/* Three paths, taken in turns by 30 routes, make three batches. */
+Test(rib_out, groups_routes_of_equal_path)
+{
+	for (uint32_t i = 0; i < 30; i++)
+		cr_assert_eq(announce(i, 1 + i % 3), 0);
+	withdraw(4); /* the second of its group, and then the last of another */
+	withdraw(29);
+	cr_assert_eq(announce(4, 2), 0);
+	for (uint32_t group = 1; group <= 3; group++) {
+		struct rib_nlri out[32];
+		struct path path, expected = path_of(group);
+		size_t n = rib_out_pending(rib, BGP_V4, RIB_ANNOUNCE, out, ARRAY_LEN(out), &path);
+
+		cr_expect_eq(n, group == 3 ? 9 : 10, "group %u: %zu", group, n);
+		cr_expect_eq(memcmp(&path, &expected, sizeof(path)), 0);
+		for (size_t i = 0; i < n; i++) {
+			struct prefix prefix = rib_prefix_of(&out[i]);
+
+			cr_expect_eq(prefix.addr.octets[3] % 3, group - 1);
+		}
+		rib_out_sent(rib, BGP_V4, RIB_ANNOUNCE, n);
 	}
-	prefix = host(RIB_OUT_MAX);
-	cr_expect_eq(rib_out_announce(rib, &prefix), -ENOSPC);
-	prefix = host(0);
-	rib_out_withdraw(rib, &prefix);
-	cr_expect_eq(rib_out_announce(rib, &prefix), 0);
-	rib_out_free(rib);
+	cr_expect_eq(pending(RIB_ANNOUNCE), 0);
+	rib_out_confirm(rib);
+	cr_expect_eq(rib_out_advertised(rib), 29);
+}
+
+/* 1,000 VIPs towards 100 peers, each with a path of its own and four communities: some 20 MB in all. */
+Test(rib_out, costs_little_for_each_route)
+{
+	size_t before = mallinfo2().uordblks;
+
+	for (uint32_t i = 0; i < 1000; i++) {
+		uint8_t octets[RIB_PREFIX_LEN];
+		struct prefix prefix = host(i);
+		struct rib_nlri nlri = rib_nlri_of(&prefix, octets);
+		struct path path = path_of(i + 1);
+
+		for (uint32_t c = 0; c < 3; c++)
+			cr_assert_eq(path_add_community(&path, 0x10000 + c), 0);
+		cr_assert_eq(rib_out_announce(rib, &nlri, &path), 0);
+	}
+	cr_expect_lt(mallinfo2().uordblks - before, 250 * 1000);
+}
+
+static bool
+collect(void *context, const struct bgp_route_view *route)
+{
+	uint32_t *seen = context;
+
+	seen[route->state]++;
+	return true;
+}
+
+/* A rule longer than what lies in the entry itself comes back octet for octet; a walk says how far each route is. */
+Test(rib_out, keeps_long_rules_and_tells_how_far_each_route_is)
+{
+	uint8_t octets[240] = {0xf0, 0xee, 1, 2, 3};
+	struct rib_nlri rule = {.family = BGP_FLOW4, .len = sizeof(octets), .octets = octets}, out;
+	struct path path = path_of(7);
+	uint32_t seen[3] = {0};
+
+	cr_assert_eq(rib_out_announce(rib, &rule, &path), 0);
+	cr_assert_eq(rib_out_pending(rib, BGP_FLOW4, RIB_ANNOUNCE, &out, 1, &path), 1);
+	cr_assert_eq(out.len, sizeof(octets));
+	cr_expect_eq(memcmp(out.octets, octets, sizeof(octets)), 0);
+	cr_assert_eq(announce(1, 0) + announce(2, 0), 0);
+	put();
+	rib_out_confirm(rib);
+	withdraw(2);
+	cr_expect_eq(rib_out_walk(rib, collect, seen), 3);
+	cr_expect(seen[BGP_ROUTE_PENDING] == 1 && seen[BGP_ROUTE_TOLD] == 1 && seen[BGP_ROUTE_LEAVING] == 1);
+	rib_out_withdraw(rib, &rule);
+	cr_expect_eq(rib_out_pending(rib, BGP_FLOW4, RIB_ANNOUNCE, &out, 1, &path), 0);
 }
