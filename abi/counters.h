@@ -86,7 +86,9 @@ enum abi_verdict {
 	X(FLOW_INSERTS, "flow_inserts", "flows recorded")                                                              \
 	X(FLOW_EVICTIONS, "flow_evictions", "live flows that gave way to a new one")                                   \
 	X(MOVING_PREVIOUS, "moving_previous", "packets that a moving slot sent to the previous owner")                 \
-	X(FRAGMENTS, "fragments", "fragments seen")
+	X(FRAGMENTS, "fragments", "fragments seen")                                                                    \
+	X(SAMPLES, "samples", "packets taken as samples of who sends to a service")                                    \
+	X(SAMPLES_LOST, "samples_lost", "samples that found their ring full")
 
 enum abi_worker_counter {
 #define X(id, name, text) WORKER_##id,

@@ -3,6 +3,7 @@
  * The way of a packet: the order of the stages. parse, classify and steer's hash run packet by packet, with what they
  * found still in registers; from then on each stage sees the whole burst, so that the line which it needs of a table has
  * been fetched when it comes to it. While some service is armed the hash waits for the guard: what is dropped needs none.
+ * Samples are taken before the guard may have answered a packet, and told when all have their verdict.
  */
 #ifndef DATAPLANE_PIPELINE_H
 #define DATAPLANE_PIPELINE_H
@@ -88,14 +89,18 @@ pipeline_run(struct worker *w, const struct snapshot *tables, struct rte_mbuf **
 	}
 	if (unlikely(b->has_fragments))
 		pipeline_fragments(w, tables, is_up, b);
-	if (PACKET_GUARD)
+	if (PACKET_GUARD) {
+		sample_burst(&w->sample, b);
 		guard_burst(&w->guard, tables->guard, b, is_up);
+	}
 	if (unlikely(is_up))
 		pipeline_hash(tables, b);
 	steer_burst(&w->steer, tables->services, tables->alive, b);
 	encap_burst(&w->encap, tables->targets, b);
 	if (unlikely(b->has_open))
 		icmp_burst(&w->icmp, b);
+	if (PACKET_GUARD)
+		sample_settle(&w->sample, b);
 	tx_burst(&w->tx, b);
 	return bytes;
 }

@@ -77,8 +77,9 @@ worker_new(struct worker_shared *shared, unsigned index)
 	w->shared = shared;
 	w->tsc_hz = rte_get_tsc_hz();
 	w->fragments = fragments_new(FRAGMENT_ENTRIES, SOCKET_ID_ANY);
-	if (!w->fragments) {
-		rte_free(w);
+	w->samples = rte_zmalloc("samples", sizeof(*w->samples), RTE_CACHE_LINE_SIZE);
+	if (!w->fragments || !w->samples) {
+		worker_free(w);
 		return NULL;
 	}
 	w->tx.block = region_worker(shared->counters, index);
@@ -87,6 +88,7 @@ worker_new(struct worker_shared *shared, unsigned index)
 	w->tx.reasons = region_worker_reasons(shared->counters, index);
 	icmp_state_init(&w->icmp, w->tsc_hz, shared->reply_pps, shared->reply_pps);
 	guard_init(&w->guard, shared->guard, index, w->tsc_hz);
+	sample_init(&w->sample, &shared->samples, w->samples, w->tx.block->counters, index);
 	queues_deal(w);
 	ways_open(w);
 	steer_open(w);
@@ -98,6 +100,7 @@ worker_free(struct worker *w)
 {
 	if (!w)
 		return;
+	rte_free(w->samples);
 	fragments_free(w->fragments);
 	rte_free(w);
 }

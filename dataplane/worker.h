@@ -14,6 +14,7 @@
 #include "dataplane/stage/fragment.h"
 #include "dataplane/stage/guard.h"
 #include "dataplane/stage/icmp.h"
+#include "dataplane/stage/sample.h"
 #include "dataplane/stage/tx.h"
 
 enum { WORKER_QUEUES_MAX = 64 };
@@ -32,6 +33,7 @@ struct worker_shared {
 	_Atomic(struct snapshot *) *current;
 	struct flowtable *const *flows; /* of all workers */
 	struct guard_shared *guard;
+	struct sample_shared samples;
 	unsigned n_workers;
 	bool is_adaptive;
 	unsigned reply_pps;
@@ -55,10 +57,12 @@ struct worker {
 	unsigned idle_rounds;
 	struct flowtable *others[ABI_WORKERS_MAX];
 	struct fragments *fragments;
+	struct sample_ring *samples;
 	struct steer steer;
 	struct encap_state encap;
 	struct guard guard;
 	struct icmp_state icmp;
+	struct sample_state sample;
 	struct tx tx;
 	struct burst burst;
 };

@@ -226,6 +226,7 @@ world_arm(struct world *world, enum guard_mode mode)
 		atomic_store_explicit(&world->guard.states[i], guard_state(mode, now_s), memory_order_relaxed);
 	atomic_store_explicit(&world->guard.n_armed, mode == GUARD_PEACE ? 0 : world->spec.services,
 			      memory_order_relaxed);
+	atomic_store_explicit(&world->shared.samples.stride, mode == GUARD_PEACE ? 0 : 4, memory_order_relaxed);
 }
 
 static unsigned
