@@ -21,8 +21,10 @@
  * ports           -                         [{port, interface, link, mtu, rx_packets, rx_missed, tx_packets,
  *                                            kernel_unicast, kernel_multicast, kernel_broadcast}]
  * drops           -                         [{reason, packets, services {NAME: packets}, text}]
- * attacks         -                         [{id, service, state, begun_s, lasted_s, meters, peak_pps, peak_kbps, packets,
- *                                            stopped_percent, by}], the newest first
+ * attacks         -                         [{id, service, state, vector, vector_percent, begun_s, lasted_s, meters, peak_pps,
+ *                                            peak_kbps, packets, stopped_percent, by, top, talkers [{of, value, packets,
+ *                                            share_percent, error_percent}]}], the newest first
+ * talkers         {service}                 [{service, of, value, share_percent, error_percent}]; without service: of all
  * lists           -                         [{prefix, action, source, in_force, left_s, comment}], 10,000 at most; left_s 0:
  *                                            for good
  * signatures      -                         [{name, protocol, action, hits, known_by}]

@@ -22,7 +22,7 @@
 #include "base/addr.h"
 
 #define ABI_MAGIC UINT32_C(0x6e656172) /* "near" */
-#define ABI_VERSION 2
+#define ABI_VERSION 3
 #define ABI_DATAPLANE_SOCKET "/run/nearcast/dataplane.sock"
 
 enum {

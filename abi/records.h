@@ -42,6 +42,7 @@ enum abi_record_type {
 	ABI_PORT_CHANGED = 128,
 	ABI_SETTLED,
 	ABI_ATTACK,
+	ABI_TALKER,
 };
 
 enum abi_transaction { ABI_FULL = 0, ABI_DELTA = 1 };
@@ -60,6 +61,31 @@ enum abi_guard_mode { ABI_GUARD_AUTO = 0, ABI_GUARD_ALWAYS }; /* armed by its me
 enum abi_guard_check { ABI_GUARD_CHECK_NONE = 0, ABI_GUARD_CHECK_SYN, ABI_GUARD_CHECK_SYN_COOKIE, ABI_GUARD_CHECK_DNS };
 enum abi_meter { ABI_METER_PACKETS = 0, ABI_METER_BITS, ABI_METER_OPENINGS, ABI_METER_FRAGMENTS, ABI_METERS };
 enum abi_attack_state { ABI_ATTACK_BEGIN = 0, ABI_ATTACK_GOES_ON, ABI_ATTACK_END };
+/* What most of an attack is, as its samples say: of those that did not reach a backend, where these are enough. */
+enum abi_vector {
+	ABI_VECTOR_UNKNOWN = 0, /* no samples yet */
+	ABI_VECTOR_MIXED,	/* nothing makes up half of it */
+	ABI_VECTOR_SYN,
+	ABI_VECTOR_SYN_ACK,
+	ABI_VECTOR_ACK, /* with and without payload */
+	ABI_VECTOR_RST,
+	ABI_VECTOR_TCP_FLAGS, /* any other flags */
+	ABI_VECTOR_UDP,
+	ABI_VECTOR_FRAGMENTS,
+	ABI_VECTOR_ICMP_ERRORS,
+	ABI_VECTOR_OTHER, /* of other protocols */
+	ABI_VECTORS,
+};
+/* By what a talker is told from the others. */
+enum abi_talker_of {
+	ABI_TALKER_SOURCE = 0,
+	ABI_TALKER_PREFIX, /* of the source, as long as the service's guard says */
+	ABI_TALKER_PORT,   /* the source's */
+	ABI_TALKER_LENGTH, /* of the IP packet */
+	ABI_TALKER_TTL,
+	ABI_TALKER_PAYLOAD,
+	ABI_TALKERS,
+};
 enum abi_dscp { ABI_DSCP_COPY = 0, ABI_DSCP_FIXED }; /* of the outer header */
 
 struct abi_begin {
@@ -345,7 +371,40 @@ struct abi_attack {
 	uint32_t duration_ms;
 	uint8_t reasons[ABI_ATTACK_REASONS];  /* enum abi_verdict, the most frequent first; 0: no more */
 	uint8_t percents[ABI_ATTACK_REASONS]; /* of the stopped ones */
-	uint8_t zero[4];
+	uint8_t vector;		/* enum abi_vector */
+	uint8_t vector_percent; /* how much of it is that */
+	uint16_t vector_port;	/* the source port of at least half of it, or 0 */
+};
+
+enum { ABI_TALKER_RANKS = 5, ABI_TALKER_OCTETS = 16 };
+
+/*
+ * One of those who send a service the most, as samples say: of an attack since it began, told before each of its events; or
+ * of the last seconds, what is older by 4 s counts half. rank 0 begins a new list of its kind, which those after it go on.
+ */
+struct abi_talker {
+	uint16_t type;
+	uint8_t of;	  /* enum abi_talker_of */
+	uint8_t rank;	  /* < ABI_TALKER_RANKS; 0 and packets 0: the list is empty */
+	uint32_t attack;  /* id; 0: of the last seconds */
+	uint64_t service; /* key */
+	uint64_t packets; /* estimated; off by more than `error` once in twenty times */
+	uint64_t error;	  /* what the sketch may have got wrong, and two standard deviations of the sampling */
+	uint64_t total;	  /* of all talkers */
+	union {
+		struct {
+			struct addr addr; /* host bits zero */
+			uint8_t len;	  /* of a prefix; else 32 or 128 */
+			uint8_t zero[3];
+		} source;
+		uint32_t number; /* port (host order), length, TTL */
+		struct {
+			uint64_t hash; /* of these octets */
+			/* 2 to 17 of the L4 payload, 0 beyond its end. Before them stands DNS's random ID. */
+			uint8_t octets[ABI_TALKER_OCTETS];
+		} payload;
+		uint8_t value[24];
+	};
 };
 
 union abi_record {
@@ -368,6 +427,7 @@ union abi_record {
 	struct abi_bogon bogon;
 	struct abi_reflector reflector;
 	struct abi_attack attack;
+	struct abi_talker talker;
 	struct abi_list_class list_class;
 	struct abi_rule_part rule_part;
 	struct abi_rule_set rule_set;
@@ -395,6 +455,7 @@ ABI_ASSERT_RECORD(abi_guard);
 ABI_ASSERT_RECORD(abi_bogon);
 ABI_ASSERT_RECORD(abi_reflector);
 ABI_ASSERT_RECORD(abi_attack);
+ABI_ASSERT_RECORD(abi_talker);
 ABI_ASSERT_RECORD(abi_list_class);
 ABI_ASSERT_RECORD(abi_rule_part);
 ABI_ASSERT_RECORD(abi_rule_set);
@@ -412,5 +473,6 @@ _Static_assert(offsetof(struct abi_backend, gue_port) == 56, "struct abi_backend
 _Static_assert(offsetof(struct abi_nak, text) == 16, "struct abi_nak");
 _Static_assert(offsetof(struct abi_guard, source) == 32, "struct abi_guard");
 _Static_assert(offsetof(struct abi_attack, duration_ms) == 48, "struct abi_attack");
+_Static_assert(offsetof(struct abi_talker, value) == 40, "struct abi_talker");
 
 #endif

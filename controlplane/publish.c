@@ -197,6 +197,9 @@ reply_take(struct publish *p, const union abi_record *record)
 	case ABI_ATTACK:
 		p->events->attack(p->context, &record->attack);
 		break;
+	case ABI_TALKER:
+		p->events->talker(p->context, &record->talker);
+		break;
 	default:
 		connection_drop(p->connection, "sends a record of unknown type");
 	}

@@ -23,6 +23,7 @@ struct publish_events {
 	void (*port_changed)(void *context);
 	void (*settled)(void *context, uint64_t generation);
 	void (*attack)(void *context, const struct abi_attack *attack);
+	void (*talker)(void *context, const struct abi_talker *talker);
 	void (*listed)(void *context, const struct abi_listed *listed); /* lists of prefixes are published, or why not */
 };
 

@@ -454,8 +454,8 @@ mailbox_run(struct mailbox *m, int timeout_ms)
 		drain(m);
 }
 
-static void
-tell(struct mailbox *m, const union abi_record *event)
+void
+mailbox_tell(struct mailbox *m, const union abi_record *event)
 {
 	if (!m->is_welcome)
 		return;
@@ -470,7 +470,7 @@ mailbox_port_changed(struct mailbox *m, unsigned port, bool is_up)
 	union abi_record event = {
 		.port_changed = {.type = ABI_PORT_CHANGED, .port = (uint16_t)port, .is_up = is_up}};
 
-	tell(m, &event);
+	mailbox_tell(m, &event);
 }
 
 void
@@ -478,13 +478,5 @@ mailbox_settled(struct mailbox *m)
 {
 	union abi_record event = {.settled = {.type = ABI_SETTLED, .generation = generation_of(m)}};
 
-	tell(m, &event);
-}
-
-void
-mailbox_attack(struct mailbox *m, const struct abi_attack *attack)
-{
-	union abi_record event = {.attack = *attack};
-
-	tell(m, &event);
+	mailbox_tell(m, &event);
 }

@@ -31,7 +31,7 @@ void mailbox_run(struct mailbox *mailbox, int timeout_ms);
 
 /* To the control plane, if one is connected; an event that finds the ring full is lost, for the counters say the same. */
 void mailbox_port_changed(struct mailbox *mailbox, unsigned port, bool is_up);
-void mailbox_attack(struct mailbox *mailbox, const struct abi_attack *attack);
+void mailbox_tell(struct mailbox *mailbox, const union abi_record *event);
 void mailbox_settled(struct mailbox *mailbox);
 
 #endif

@@ -29,6 +29,7 @@ struct dataplane {
 	struct mailbox *mailbox;
 	struct worker_shared shared;
 	struct guard_shared guard;
+	struct talkers *talkers;
 	struct meter *meter;
 	struct lists *lists;
 	struct worker *workers[ABI_WORKERS_MAX];
@@ -141,11 +142,11 @@ mailbox_open(struct dataplane *d)
 }
 
 static void
-tell_attack(void *context, const struct abi_attack *attack)
+tell(void *context, const union abi_record *event)
 {
 	const struct dataplane *d = context;
 
-	mailbox_attack(d->mailbox, attack);
+	mailbox_tell(d->mailbox, event);
 }
 
 static void
@@ -157,12 +158,13 @@ grace(void *context)
 static int
 guard_open(struct dataplane *d)
 {
-	struct meter_config config = {
-		.counters = &d->counters, .guard = &d->guard, .context = d, .tell = tell_attack};
+	struct talkers_config talkers = {.shared = &d->shared.samples, .context = d, .tell = tell};
+	struct meter_config config = {.counters = &d->counters, .guard = &d->guard, .context = d, .tell = tell};
 	struct lists_config lists = {.grace = grace, .context = d->tables};
 	int err = guard_shared_init(&d->guard, LIMIT_BITS_DEFAULT, KNOWN_BITS_DEFAULT);
 
-	if (!err && (!(d->meter = meter_new(&config)) || !(d->lists = lists_new(&lists))))
+	config.talkers = d->talkers = talkers_new(&talkers);
+	if (!err && (!d->talkers || !(d->meter = meter_new(&config)) || !(d->lists = lists_new(&lists))))
 		err = -ENOMEM;
 	if (!err)
 		d->guard.lists = lists_handle(d->lists);
@@ -237,6 +239,7 @@ dataplane_close(struct dataplane *d)
 	workers_stop(d);
 	tables_free(d->tables);
 	meter_free(d->meter);
+	talkers_free(d->talkers);
 	lists_free(d->lists);
 	guard_shared_fini(&d->guard);
 	rte_free(d->rcu);
@@ -297,6 +300,8 @@ serve(struct dataplane *d)
 			each_second(d, now_ns);
 			next_ns = now_ns + CLOCK_NS_PER_S;
 		}
+		for (unsigned i = 0; i < d->options.n_workers; i++)
+			talkers_take(d->talkers, d->workers[i]->samples);
 		meter_tick(d->meter, tables_guards(d->tables), now_ns, worker_now_s(&d->shared, rte_rdtsc()));
 		mailbox_run(d->mailbox, ROUND_MS);
 	}

@@ -143,18 +143,20 @@ static void
 attack_tell(struct meter *m, unsigned service, enum abi_attack_state state, uint64_t now_ns)
 {
 	struct gauge *g = &m->gauges[service];
-	struct abi_attack event = {.type = ABI_ATTACK,
-				   .state = (uint8_t)state,
-				   .meters = g->attack.meters,
-				   .id = g->attack.id,
-				   .service = g->key,
-				   .peak_pps = g->attack.peak_pps,
-				   .peak_bps = g->attack.peak_bps,
-				   .packets = g->last.values[ABI_METER_PACKETS] - g->attack.packets,
-				   .duration_ms = (uint32_t)((now_ns - g->attack.since_ns) / CLOCK_NS_PER_MS)};
+	union abi_record event = {
+		.attack = {.type = ABI_ATTACK,
+			   .state = (uint8_t)state,
+			   .meters = g->attack.meters,
+			   .id = g->attack.id,
+			   .service = g->key,
+			   .peak_pps = g->attack.peak_pps,
+			   .peak_bps = g->attack.peak_bps,
+			   .packets = g->last.values[ABI_METER_PACKETS] - g->attack.packets,
+			   .duration_ms = (uint32_t)((now_ns - g->attack.since_ns) / CLOCK_NS_PER_MS)}};
 
-	event.stopped = reasons_rank(m, service, &event);
+	event.attack.stopped = reasons_rank(m, service, &event.attack);
 	g->attack.told_ns = now_ns;
+	talkers_attack_tell(m->config.talkers, service, &event.attack);
 	m->config.tell(m->config.context, &event);
 }
 
@@ -168,6 +170,7 @@ attack_begin(struct meter *m, unsigned service, uint64_t now_ns)
 			     .packets = m->gauges[service].last.values[ABI_METER_PACKETS]};
 	for (unsigned v = 0; v < VERDICT_COUNT; v++)
 		a->reasons[v] = reason_take(m, service, v);
+	talkers_attack_begin(m->config.talkers, service, a->id);
 }
 
 static void
@@ -176,6 +179,7 @@ attack_go_on(struct meter *m, unsigned service, const struct abi_guard *r, const
 {
 	struct attack *a = &m->gauges[service].attack;
 	bool is_new = a->told_ns == 0;
+	uint64_t wait_ns = is_new ? METER_BEGIN_MS * CLOCK_NS_PER_MS : METER_TELL_S * CLOCK_NS_PER_S;
 
 	a->meters |= meters_above(r, rates, 100);
 	if (rates[ABI_METER_PACKETS] > a->peak_pps)
@@ -187,7 +191,7 @@ attack_go_on(struct meter *m, unsigned service, const struct abi_guard *r, const
 	if (now_ns - a->loud_ns >= r->hold_s * CLOCK_NS_PER_S) {
 		attack_tell(m, service, ABI_ATTACK_END, now_ns);
 		a->since_ns = 0;
-	} else if (is_new || now_ns - a->told_ns >= METER_TELL_S * CLOCK_NS_PER_S) {
+	} else if (now_ns - (is_new ? a->since_ns : a->told_ns) >= wait_ns) {
 		attack_tell(m, service, is_new ? ABI_ATTACK_BEGIN : ABI_ATTACK_GOES_ON, now_ns);
 	}
 }
@@ -199,13 +203,14 @@ gauge_follow(struct meter *m, unsigned service, const struct build_guard *guard,
 	struct gauge *g = &m->gauges[service];
 	uint64_t key = guard && guard->record.type ? guard->key : 0;
 
-	if (g->key == key)
-		return;
-	if (g->attack.since_ns)
-		attack_tell(m, service, ABI_ATTACK_END, now_ns);
-	*g = (struct gauge){.key = key};
-	if (key)
-		g->last = reading_take(m, service);
+	if (g->key != key) {
+		if (g->attack.since_ns)
+			attack_tell(m, service, ABI_ATTACK_END, now_ns);
+		*g = (struct gauge){.key = key};
+		if (key)
+			g->last = reading_take(m, service);
+	}
+	talkers_follow(m->config.talkers, service, key, guard ? &guard->record : NULL);
 }
 
 static void
@@ -223,6 +228,7 @@ gauge_tick(struct meter *m, unsigned service, const struct abi_guard *r, uint64_
 		attack_begin(m, service, now_ns);
 	if (g->attack.since_ns)
 		attack_go_on(m, service, r, rates, now_ns);
+	talkers_rate(m->config.talkers, service, rates[ABI_METER_PACKETS], g->is_always || g->attack.since_ns);
 }
 
 /* What the workers are told: who is armed, and where sources of others prove themselves. */
@@ -247,6 +253,7 @@ states_write(struct meter *m, const struct build_guard *guards, uint32_t now_s)
 			atomic_store_explicit(state, guard_state(modes[i], now_s), memory_order_relaxed);
 	}
 	atomic_store_explicit(&m->config.guard->n_armed, n, memory_order_relaxed);
+	talkers_stride(m->config.talkers, n > 0);
 }
 
 void
@@ -261,4 +268,5 @@ meter_tick(struct meter *m, const struct build_guard *guards, uint64_t now_ns, u
 	}
 	m->last_ns = now_ns;
 	states_write(m, guards, now_s);
+	talkers_tick(m->config.talkers, now_ns);
 }

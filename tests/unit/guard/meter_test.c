@@ -11,23 +11,31 @@ static struct region_counters counters;
 static _Alignas(64) struct guard_shared shared;
 static struct build_guard guards[ABI_SERVICES_MAX];
 static struct meter *meter;
+static struct sample_shared samples;
+static struct talkers *talkers;
 static struct abi_attack events[EVENTS_MAX];
 static unsigned n_events;
 static uint64_t now_ns;
 
 static void
-tell(void *context, const struct abi_attack *attack)
+tell(void *context, const union abi_record *event)
 {
 	(void)context;
+	if (event->type == ABI_TALKER)
+		return;
+	cr_assert_eq(event->type, ABI_ATTACK);
 	cr_assert_lt(n_events, EVENTS_MAX);
-	events[n_events++] = *attack;
+	events[n_events++] = event->attack;
 }
 
 static void
 setup(void)
 {
+	struct talkers_config of_talkers = {.shared = &samples, .tell = tell};
 	struct meter_config config = {.counters = &counters, .guard = &shared, .tell = tell};
 
+	config.talkers = talkers = talkers_new(&of_talkers);
+	cr_assert_not_null(talkers);
 	cr_assert_eq(region_counters_new(&counters, WORKERS), 0);
 	cr_assert_eq(guard_shared_init(&shared, 0, 0), 0);
 	for (unsigned i = 0; i < ABI_SERVICES_MAX; i++)
@@ -46,6 +54,7 @@ static void
 teardown(void)
 {
 	meter_free(meter);
+	talkers_free(talkers);
 	guard_shared_fini(&shared);
 	region_counters_free(&counters);
 }
@@ -100,6 +109,8 @@ Test(meter, arms_a_service_by_any_of_its_meters)
 		pass(100);
 		cr_expect_eq(mode_of(SERVICE), rows[i].meters ? GUARD_ARMED : GUARD_PEACE, "%s", rows[i].name);
 		cr_expect_eq(atomic_load(&shared.n_armed), rows[i].meters != 0, "%s", rows[i].name);
+		cr_expect_eq(n_events, 0, "%s: nothing is known of it yet", rows[i].name);
+		pass(METER_BEGIN_MS);
 		cr_expect_eq(n_events, rows[i].meters != 0, "%s", rows[i].name);
 		if (n_events)
 			cr_expect_eq(events[0].meters, rows[i].meters, "%s", rows[i].name);
@@ -139,6 +150,7 @@ Test(meter, sums_an_attack_up)
 	pass(100);
 	count(0, 1000, 64000, 0, 0);
 	pass(100);
+	pass(METER_BEGIN_MS);
 	cr_assert_eq(n_events, 1);
 	cr_expect_eq(events[0].state, ABI_ATTACK_BEGIN);
 	cr_expect_eq(events[0].id, 1);
@@ -156,8 +168,8 @@ Test(meter, sums_an_attack_up)
 	cr_expect_eq(events[1].state, ABI_ATTACK_GOES_ON);
 	cr_expect_eq(events[1].id, 1);
 	cr_expect_eq(events[1].peak_pps, 10000, "the highest");
-	cr_expect_eq(events[1].packets, 50000);
-	cr_expect_eq(events[1].stopped, 40000);
+	cr_expect_eq(events[1].packets, 25000);
+	cr_expect_eq(events[1].stopped, 20000);
 	cr_expect_eq(events[1].reasons[0], VERDICT_SOURCE_LIMIT);
 	cr_expect_eq(events[1].percents[0], 90);
 	cr_expect_eq(events[1].reasons[1], VERDICT_CHALLENGED);
