@@ -11,20 +11,33 @@
 
 /* A ring: the newest is at next - 1. */
 struct attacks {
+	uint64_t n; /* that have begun */
 	unsigned next;
+	struct talkers *talkers;
+	uint32_t told_of;	       /* attack that `told` is of */
+	struct talkers_lists told; /* since the last event */
 	struct attack list[ATTACKS_MAX];
 };
 
 struct attacks *
 attacks_new(void)
 {
-	return calloc(1, sizeof(struct attacks));
+	struct attacks *a = calloc(1, sizeof(*a));
+
+	if (a && !(a->talkers = talkers_new())) {
+		free(a);
+		return NULL;
+	}
+	return a;
 }
 
 void
-attacks_free(struct attacks *attacks)
+attacks_free(struct attacks *a)
 {
-	free(attacks);
+	if (!a)
+		return;
+	talkers_free(a->talkers);
+	free(a);
 }
 
 void
@@ -75,40 +88,121 @@ find(struct attacks *a, uint32_t id)
 	return NULL;
 }
 
-static void
-tell(const struct attack *attack)
+static const char *
+reflector_name(const struct model *model, uint16_t port)
 {
-	static const char *const states[] = {"begins", "goes on", "is over"};
+	for (unsigned i = 0; i < model->n_reflectors; i++) {
+		if (model->reflectors[i].port == port)
+			return model->reflectors[i].name;
+	}
+	return NULL;
+}
+
+/* UDP that mostly comes from the port of a known reflector is what those answer. */
+static void
+vector_format(const struct model *model, const struct abi_attack *e, char text[static ATTACKS_VECTOR_MAX])
+{
+	static const char *const names[ABI_VECTORS] = {
+		[ABI_VECTOR_UNKNOWN] = "unknown",	  [ABI_VECTOR_MIXED] = "mixed",
+		[ABI_VECTOR_SYN] = "SYN flood",		  [ABI_VECTOR_SYN_ACK] = "SYN-ACK reflection",
+		[ABI_VECTOR_ACK] = "ACK flood",		  [ABI_VECTOR_RST] = "RST flood",
+		[ABI_VECTOR_TCP_FLAGS] = "TCP flags flood", [ABI_VECTOR_UDP] = "UDP flood",
+		[ABI_VECTOR_FRAGMENTS] = "fragment flood",  [ABI_VECTOR_ICMP_ERRORS] = "ICMP error flood",
+		[ABI_VECTOR_OTHER] = "flood of other protocols",
+	};
+	const char *reflector = e->vector == ABI_VECTOR_UDP && e->vector_port ? reflector_name(model, e->vector_port) : NULL;
+
+	if (reflector)
+		snprintf(text, ATTACKS_VECTOR_MAX, "UDP amplification, %s (port %u)", reflector, e->vector_port);
+	else if (e->vector_port)
+		snprintf(text, ATTACKS_VECTOR_MAX, "%s from port %u", names[e->vector], e->vector_port);
+	else
+		snprintf(text, ATTACKS_VECTOR_MAX, "%s", names[e->vector]);
+}
+
+static void
+log_begin(const struct attack *attack)
+{
 	const struct abi_attack *e = &attack->last;
-	unsigned stopped = e->packets ? (unsigned)(100 * (double)e->stopped / (double)e->packets) : 0;
-	char meters[64], reasons[160];
+	char meters[64], talkers[TALKERS_SUMMARY_MAX];
 
 	attacks_meters_format(e->meters, meters);
+	talkers_summary_format(&attack->talkers, talkers);
+	log_notice("attack %u on service %s begins: %s, %llu packets/s, %llu kbit/s, over in %s%s%s", e->id, attack->service,
+		   attack->vector, (unsigned long long)e->peak_pps, (unsigned long long)e->peak_bps / 1000, meters,
+		   talkers[0] ? ": " : "", talkers);
+}
+
+static void
+log_end(const struct attack *attack)
+{
+	const struct abi_attack *e = &attack->last;
+	char reasons[160], talkers[TALKERS_SUMMARY_MAX];
+
 	attacks_reasons_format(e, reasons);
-	log_notice("attack %u on service %s %s: over in %s; peak %llu packets/s, %llu kbit/s; %llu packets in %u s, %u%% "
-		   "stopped%s%s",
-		   e->id, attack->service, states[e->state], meters, (unsigned long long)e->peak_pps,
-		   (unsigned long long)e->peak_bps / 1000, (unsigned long long)e->packets, e->duration_ms / 1000, stopped,
-		   reasons[0] ? ": " : "", reasons);
+	talkers_summary_format(&attack->talkers, talkers);
+	log_notice("attack %u on service %s is over after %u s: %s, peak %llu packets/s, %llu kbit/s, %llu packets, %.0f%% "
+		   "stopped%s%s%s%s",
+		   e->id, attack->service, e->duration_ms / 1000, attack->vector, (unsigned long long)e->peak_pps,
+		   (unsigned long long)e->peak_bps / 1000, (unsigned long long)e->packets, attacks_stopped_percent(e),
+		   reasons[0] ? ": " : "", reasons, talkers[0] ? "; " : "", talkers);
+}
+
+double
+attacks_stopped_percent(const struct abi_attack *e)
+{
+	return e->packets == 0 ? 0 : e->stopped > e->packets ? 100 : 100.0 * (double)e->stopped / (double)e->packets;
+}
+
+void
+attacks_take_talker(struct attacks *a, const struct abi_talker *talker)
+{
+	if (!talkers_check(talker))
+		return;
+	if (talker->attack == 0) {
+		talkers_take(a->talkers, talker);
+		return;
+	}
+	if (talker->attack != a->told_of)
+		a->told = (struct talkers_lists){0};
+	a->told_of = talker->attack;
+	talkers_lists_take(&a->told, talker);
+}
+
+static bool
+event_is_sound(const struct abi_attack *e)
+{
+	return e->state <= ABI_ATTACK_END && e->vector < ABI_VECTORS && e->id != 0;
 }
 
 void
 attacks_take(struct attacks *a, const struct model *model, const struct abi_attack *event, uint64_t now_ns)
 {
+	uint64_t duration_ns = event->duration_ms * CLOCK_NS_PER_MS;
 	struct attack *attack;
+	bool is_new;
 
-	if (event->state > ABI_ATTACK_END)
+	if (!event_is_sound(event))
 		return;
 	attack = find(a, event->id);
-	if (!attack) {
+	is_new = !attack;
+	if (is_new) {
+		a->n++;
 		attack = &a->list[a->next++ % ATTACKS_MAX];
-		*attack = (struct attack){.begun_ns = now_ns - event->duration_ms * CLOCK_NS_PER_MS};
+		*attack = (struct attack){.begun_ns = now_ns > duration_ns ? now_ns - duration_ns : 0};
 	}
 	attack->last = *event;
 	snprintf(attack->service, sizeof(attack->service), "%s", service_name(model, event->service));
+	vector_format(model, event, attack->vector);
+	if (a->told_of == event->id)
+		attack->talkers = a->told;
+	a->told_of = 0;
 	if (event->state == ABI_ATTACK_END)
 		attack->ended_ns = now_ns;
-	tell(attack);
+	if (is_new)
+		log_begin(attack);
+	if (attack->ended_ns)
+		log_end(attack);
 }
 
 void
@@ -118,6 +212,19 @@ attacks_end_all(struct attacks *a, uint64_t now_ns)
 		if (a->list[i].last.type && !a->list[i].ended_ns)
 			a->list[i].ended_ns = now_ns;
 	}
+	talkers_clear(a->talkers);
+}
+
+uint64_t
+attacks_count(const struct attacks *a)
+{
+	return a->n;
+}
+
+const struct talkers *
+attacks_talkers(const struct attacks *a)
+{
+	return a->talkers;
 }
 
 const struct attack *

@@ -417,6 +417,19 @@ service_exists(const struct model *model, const char *name)
 	return false;
 }
 
+static int
+call_talkers(void *context, struct control_call *call, const json_t *params, json_t **result, struct control_error *error)
+{
+	const struct methods *m = context;
+	const char *service = json_string_value(json_object_get(params, "service"));
+
+	(void)call;
+	if (service && !service_exists(m->node->model, service))
+		return control_fail(error, CONTROL_INVALID_PARAMS, "there is no service %s", service);
+	*result = view_talkers(m->node, service);
+	return 0;
+}
+
 /* False: *error says what is wrong. */
 static bool
 filter_param(const struct model *model, const json_t *params, struct filter *f, struct control_error *error)
@@ -508,6 +521,7 @@ static const struct control_method table[] = {
 	{"ports", call_ports},
 	{"drops", call_drops},
 	{"attacks", call_attacks},
+	{"talkers", call_talkers},
 	{"lists", call_lists},
 	{"filters", call_filters},
 	{"filter.add", call_filter_add},

@@ -75,6 +75,19 @@ write_services(struct evbuffer *out, const struct node *node)
 }
 
 static void
+write_attacks(struct evbuffer *out, const struct node *node)
+{
+	single(out, "attacks_total", "counter", "Attacks that have begun.", attacks_count(node->attacks));
+	family(out, "service_under_attack", "gauge", "1 while an attack on the service goes on.");
+	for (unsigned i = 0; i < node->model->n_services; i++) {
+		const char *name = node->model->services[i].name;
+
+		evbuffer_add_printf(out, "nearcast_service_under_attack{service=\"%s\"} %d\n", name,
+				    attacks_is_armed(node->attacks, name));
+	}
+}
+
+static void
 write_backends(struct evbuffer *out, const struct node *node)
 {
 	const struct region_counters *counters = publish_counters(node->publish);
@@ -124,6 +137,7 @@ metrics_write(struct evbuffer *out, const struct node *node)
 	write_node(out, node);
 	write_workers(out, publish_counters(node->publish));
 	write_services(out, node);
+	write_attacks(out, node);
 	write_backends(out, node);
 	write_announcements(out, node);
 }

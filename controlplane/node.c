@@ -275,6 +275,14 @@ on_attack(void *context, const struct abi_attack *attack)
 }
 
 static void
+on_talker(void *context, const struct abi_talker *talker)
+{
+	struct node *node = context;
+
+	attacks_take_talker(node->attacks, talker);
+}
+
+static void
 on_listed(void *context, const struct abi_listed *listed)
 {
 	(void)context;
@@ -304,6 +312,7 @@ static const struct publish_events PUBLISH_EVENTS = {
 	.port_changed = on_neighbours,
 	.settled = on_settled,
 	.attack = on_attack,
+	.talker = on_talker,
 	.listed = on_listed,
 };
 

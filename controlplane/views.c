@@ -304,36 +304,6 @@ view_drops(const struct node *node)
 	return list;
 }
 
-static json_t *
-view_attack(const struct attack *attack, uint64_t now_ns)
-{
-	const struct abi_attack *e = &attack->last;
-	double share = e->packets ? 100.0 * (double)e->stopped / (double)e->packets : 0;
-	uint64_t until_ns = attack->ended_ns ? attack->ended_ns : now_ns;
-	char meters[64], reasons[160];
-
-	attacks_meters_format(e->meters, meters);
-	attacks_reasons_format(e, reasons);
-	return json_pack("{s:I, s:s, s:s, s:I, s:I, s:s, s:I, s:I, s:I, s:f, s:s}", "id", (json_int_t)e->id, "service",
-			 attack->service, "state", attack->ended_ns ? "over" : "goes on", "begun_s",
-			 (json_int_t)((now_ns - attack->begun_ns) / CLOCK_NS_PER_S), "lasted_s",
-			 (json_int_t)((until_ns - attack->begun_ns) / CLOCK_NS_PER_S), "meters", meters, "peak_pps",
-			 (json_int_t)e->peak_pps, "peak_kbps", (json_int_t)(e->peak_bps / 1000), "packets",
-			 (json_int_t)e->packets, "stopped_percent", share, "by", reasons);
-}
-
-json_t *
-view_attacks(const struct node *node)
-{
-	uint64_t now_ns = clock_now_ns();
-	json_t *list = json_array();
-	const struct attack *attack;
-
-	for (unsigned n = 0; (attack = attacks_lookup(node->attacks, n)); n++)
-		json_array_append_new(list, view_attack(attack, now_ns));
-	return list;
-}
-
 enum { LISTS_SHOWN_MAX = 10000 };
 
 struct lists_view {

@@ -19,6 +19,7 @@ json_t *view_signatures(const struct node *node);
 json_t *view_filters(const struct node *node);
 json_t *view_lists(const struct node *node); /* 10,000 entries at most */
 json_t *view_attacks(const struct node *node);
+json_t *view_talkers(const struct node *node, const char *service); /* NULL: of all */
 json_t *view_drops(const struct node *node);
 
 #endif
