@@ -267,7 +267,13 @@ struct abi_filter {
 	uint64_t key;	  /* tells it over generations: its hits go on */
 	uint8_t kind;	  /* enum abi_filter_kind */
 	uint8_t action;	  /* enum abi_filter_action */
-	uint8_t zero[46];
+	uint8_t last;	  /* 1: filters behind it don't see what it matches */
+	uint8_t zero;
+	uint16_t vip;	  /* index, or ABI_FILTER_EVERY */
+	uint8_t zero2[2];
+	uint64_t packets_s; /* LIMIT: so many a second, of all workers together; 0: any number */
+	uint64_t bytes_s;   /* of IP packets */
+	uint8_t zero3[24];
 };
 
 struct abi_filter_part {

@@ -228,17 +228,33 @@ rule_parts_fill(const struct rules *rules, struct compiled *image)
 	}
 }
 
-/* A filter whose service has gone matches nothing, and keeps its place: the service may come back. */
+/* The only VIP that a filter's packets can be for; ABI_FILTER_EVERY: there are more, or it isn't known; -1: none. */
+static int
+vip_of_filter(const struct model *model, const struct filter *f)
+{
+	int found = -1;
+
+	if (f->dst.addr.family == ADDR_NONE)
+		return ABI_FILTER_EVERY;
+	for (unsigned i = 0; i < model->n_vips; i++) {
+		if (prefix_overlaps(&model->vips[i].prefix, &f->dst))
+			found = found < 0 ? (int)i : ABI_FILTER_EVERY;
+	}
+	return found;
+}
+
+/* A filter whose service or VIP has gone matches nothing, and keeps its place: it may come back. */
 static void
 filters_fill(const struct compile_input *input, struct compiled *image)
 {
 	for (unsigned i = 0; i < image->n_filters; i++) {
 		const struct filter *f = filters_at(input->filters, i);
+		int vip = vip_of_filter(input->model, f);
 		unsigned service = 0;
 
 		while (service < input->model->n_services && strcmp(input->model->services[service].name, f->service) != 0)
 			service++;
-		if (f->service[0] && service == input->model->n_services)
+		if (vip < 0 || (f->service[0] && service == input->model->n_services))
 			continue;
 		image->filters[i].filter = (struct abi_filter){
 			.type = ABI_FILTER,
@@ -247,7 +263,11 @@ filters_fill(const struct compile_input *input, struct compiled *image)
 			.n_insns = f->program.n,
 			.key = f->key,
 			.kind = f->program.kind,
-			.action = f->action};
+			.action = f->action,
+			.last = f->is_last,
+			.vip = (uint16_t)vip,
+			.packets_s = f->packets_s,
+			.bytes_s = f->bytes_s};
 		for (unsigned k = 0; k * ABI_FILTER_PART_INSNS < f->program.n; k++) {
 			unsigned index = i * ABI_FILTER_PARTS + k;
 			struct abi_filter_part part = {.type = ABI_FILTER_PART, .index = (uint16_t)index};

@@ -14,7 +14,9 @@ struct filters {
 	char path[160];
 	uint32_t last_id;
 	unsigned n;
-	struct filter *list[ABI_FILTERS_MAX]; /* the configuration's first */
+	struct filter *list[MODEL_FILTERS_MAX]; /* the configuration's first */
+	unsigned n_imported;
+	struct filter *imported[FILTERS_IMPORTED_MAX];
 };
 
 static int
@@ -72,7 +74,7 @@ state_take(struct filters *filters, const json_t *item)
 	snprintf(f->text, sizeof(f->text), "%s", text ? text : "");
 	snprintf(f->section, sizeof(f->section), "%s", section ? section : "");
 	snprintf(f->service, sizeof(f->service), "%s", service ? service : "");
-	if (!f->id || filters->n == ABI_FILTERS_MAX || compile(f, fault) != 0) {
+	if (!f->id || filters->n == MODEL_FILTERS_MAX || compile(f, fault) != 0) {
 		log_error("%s: filter %s is left out: %s", filters->path, f->text, fault);
 		free(f);
 		return true;
@@ -119,8 +121,11 @@ filters_new(const char *state_path)
 void
 filters_free(struct filters *filters)
 {
-	for (unsigned i = 0; filters && i < filters->n; i++)
+	if (!filters)
+		return;
+	for (unsigned i = 0; i < filters->n; i++)
 		free(filters->list[i]);
+	filters_import(filters, NULL, 0);
 	free(filters);
 }
 
@@ -154,13 +159,13 @@ filter_of_model(const struct model_filter_entry *entry, struct config_errors *er
 int
 filters_adopt(struct filters *filters, const struct model *model, struct config_errors *errors)
 {
-	struct filter *list[ABI_FILTERS_MAX];
+	struct filter *list[MODEL_FILTERS_MAX];
 	unsigned n = 0, by_hand = 0;
 	int err = 0;
 
 	for (unsigned i = 0; i < filters->n; i++)
 		by_hand += filters->list[i]->id != 0;
-	if (model->n_filters + by_hand > ABI_FILTERS_MAX)
+	if (model->n_filters + by_hand > MODEL_FILTERS_MAX)
 		return -ENOSPC;
 	for (; !err && n < model->n_filters; n += !err) {
 		list[n] = filter_of_model(&model->filters[n], errors);
@@ -190,8 +195,8 @@ filters_add(struct filters *filters, const struct filter *like, uint32_t *id, ch
 	struct filter *f;
 	int err;
 
-	if (filters->n == ABI_FILTERS_MAX) {
-		snprintf(fault, PROGRAM_FAULT_MAX, "there are %d filters already", ABI_FILTERS_MAX);
+	if (filters->n == MODEL_FILTERS_MAX) {
+		snprintf(fault, PROGRAM_FAULT_MAX, "there are %d filters already", MODEL_FILTERS_MAX);
 		return -ENOSPC;
 	}
 	f = malloc(sizeof(*f));
@@ -252,14 +257,24 @@ filters_expire(struct filters *filters, uint64_t now_s)
 	return n;
 }
 
+void
+filters_import(struct filters *filters, struct filter *const *list, unsigned n)
+{
+	for (unsigned i = 0; i < filters->n_imported; i++)
+		free(filters->imported[i]);
+	for (unsigned i = 0; i < n; i++)
+		filters->imported[i] = list[i];
+	filters->n_imported = n;
+}
+
 unsigned
 filters_count(const struct filters *filters)
 {
-	return filters->n;
+	return filters->n + filters->n_imported;
 }
 
 const struct filter *
 filters_at(const struct filters *filters, unsigned index)
 {
-	return filters->list[index];
+	return index < filters->n ? filters->list[index] : filters->imported[index - filters->n];
 }

@@ -12,6 +12,7 @@
 #include "bgp/bgp.h"
 
 enum { MODEL_NAME_MAX = 64, MODEL_WEIGHT_MAX = 255, MODEL_CHECKS_MAX = 8, MODEL_COLLECTORS_MAX = 8 };
+enum { MODEL_FILTERS_MAX = 64 }; /* of the operator's, those added by hand included */
 
 enum model_hash { MODEL_HASH_STABLE = 0, MODEL_HASH_MAGLEV };
 enum model_check_kind { MODEL_CHECK_TCP = 0, MODEL_CHECK_HTTP, MODEL_CHECK_HTTPS, MODEL_CHECK_DNS, MODEL_CHECK_ICMP };

@@ -224,7 +224,7 @@ schema_guard_section(struct reading *r, const struct yaml_tree *root)
 		{.name = "reflectors", .parse = read_reflectors, .max = ABI_REFLECTORS_MAX},
 		{.name = "signatures", .parse = scalar_string, FIELD(model, signatures)},
 		{.name = "lists", .parse = read_lists, .max = 63},
-		{.name = "filters", .parse = read_filters, .max = ABI_FILTERS_MAX},
+		{.name = "filters", .parse = read_filters, .max = MODEL_FILTERS_MAX},
 		{.name = "classes", .parse = read_list_classes, .max = ABI_LIST_CLASSES},
 		{.name = "defaults", .parse = schema_guard, FIELD(model, guard)},
 	};

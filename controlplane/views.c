@@ -364,6 +364,8 @@ view_signatures(const struct node *node)
 json_t *
 view_filters(const struct node *node)
 {
+	static const char *const actions[] = {
+		[ABI_FILTER_DROP] = "drop", [ABI_FILTER_COUNT] = "count", [ABI_FILTER_LIMIT] = "limit"};
 	const struct region_counters *counters = publish_counters(node->publish);
 	uint64_t now_s = (uint64_t)time(NULL);
 	json_t *list = json_array();
@@ -374,8 +376,10 @@ view_filters(const struct node *node)
 
 		snprintf(id, sizeof(id), f->id ? "%s%u" : "%s", f->name, f->id);
 		json_array_append_new(
-			list, json_pack("{s:s, s:s, s:s, s:s, s:I, s:I}", "id", id, "service", f->service[0] ? f->service : "all",
-					"action", f->action == ABI_FILTER_COUNT ? "count" : "drop", "filter", f->text, "left_s",
+			list, json_pack("{s:s, s:s, s:s, s:s, s:s, s:I, s:I, s:I, s:I}", "id", id, "origin",
+					f->origin[0] ? f->origin : f->id ? "by hand" : "configuration", "service",
+					f->service[0] ? f->service : "all", "action", actions[f->action], "filter", f->text,
+					"packets_s", (json_int_t)f->packets_s, "bytes_s", (json_int_t)f->bytes_s, "left_s",
 					(json_int_t)(f->until_s > now_s ? f->until_s - now_s : 0), "hits",
 					header_value(counters, offsetof(struct abi_counters_header, filter_hits) +
 								       i * sizeof(uint64_t))));

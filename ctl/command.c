@@ -69,7 +69,7 @@ static const struct view {
 	{"drops", COLUMNS({"REASON", "reason"}, {"PACKETS", "packets"}, {"SERVICES", "services"}, {"WHAT", "text"})},
 	{"lists", COLUMNS({"PREFIX", "prefix"}, {"ACTION", "action"}, {"FROM", "source"}, {"IN FORCE", "in_force"},
 			  {"LEFT s", "left_s"}, {"COMMENT", "comment"})},
-	{"filters", COLUMNS({"ID", "id"}, {"SERVICE", "service"}, {"ACTION", "action"}, {"HITS", "hits"},
+	{"filters", COLUMNS({"ID", "id"}, {"ORIGIN", "origin"}, {"SERVICE", "service"}, {"ACTION", "action"}, {"HITS", "hits"},
 			    {"LEFT s", "left_s"}, {"FILTER", "filter"})},
 	{"signatures", COLUMNS({"SIGNATURE", "name"}, {"PROTO", "protocol"}, {"ACTION", "action"}, {"HITS", "hits"},
 			       {"KNOWN BY", "known_by"})},

@@ -8,6 +8,8 @@
 #include <rte_errno.h>
 #include <rte_malloc.h>
 
+enum { BURSTS_PER_S = 20 }; /* of what a filter lets through */
+
 _Static_assert(sizeof(struct bpf_insn) == sizeof(uint64_t), "a classic instruction");
 _Static_assert(sizeof(struct ebpf_insn) == sizeof(uint64_t), "an eBPF instruction");
 
@@ -84,38 +86,114 @@ ebpf_load(struct filter *f, const uint64_t *insns, unsigned n)
 	return 0;
 }
 
+static bool
+terms_are_sound(const struct abi_match_term *terms, unsigned n)
+{
+	for (unsigned i = 0; i < n; i++) {
+		if (terms[i].field >= ABI_MATCH_FIELDS || terms[i].op & ~ABI_MATCH_OPS || terms[i].zero[0] || terms[i].zero[1])
+			return false;
+	}
+	return terms[n - 1].op & ABI_MATCH_END;
+}
+
+static int
+terms_load(struct filter *f, const uint64_t *insns, unsigned n)
+{
+	if (n % 2 != 0)
+		return -EINVAL;
+	f->n_terms = n / 2;
+	f->terms = malloc(n * sizeof(*insns));
+	if (!f->terms)
+		return -ENOMEM;
+	memcpy(f->terms, insns, n * sizeof(*insns));
+	return terms_are_sound(f->terms, f->n_terms) ? 0 : -EINVAL;
+}
+
+/* A rate that no packet path reaches is none. */
+static bool
+rate_init(struct limit_rate *rate, uint64_t per_s)
+{
+	uint64_t burst = per_s / BURSTS_PER_S;
+
+	return per_s > 0 && limit_rate_init(rate, per_s, burst ? burst : 1) == 0;
+}
+
 static int
 filter_init(struct filter *f, const struct abi_filter *r, const uint64_t *insns)
 {
-	*f = (struct filter){.key = r->key, .service = r->service, .kind = r->kind, .action = r->action};
+	*f = (struct filter){.key = r->key, .service = r->service, .kind = r->kind, .action = r->action, .is_last = r->last};
+	f->has_packets = rate_init(&f->packets, r->packets_s);
+	f->has_bytes = rate_init(&f->bytes, r->bytes_s);
+	if (r->kind == ABI_FILTER_MATCH)
+		return terms_load(f, insns, r->n_insns);
 	return r->kind == ABI_FILTER_EBPF ? ebpf_load(f, insns, r->n_insns) : classic_load(f, insns, r->n_insns);
 }
 
-static uint64_t
-hits_of_key(const struct filters *before, uint64_t key)
+/* What it was before goes on; workers charge the old bucket up to the swap, and a charge or two of that moment is lost. */
+static void
+filter_inherit(struct filters *filters, unsigned index, const struct filters *before)
 {
 	for (unsigned i = 0; before && i < before->n; i++) {
-		if (before->list[i].key == key)
-			return filters_hits(before, i);
+		if (before->list[i].key != filters->list[index].key)
+			continue;
+		filters->hits_before[index] = filters_hits(before, i);
+		atomic_init(&filters->buckets[index].packets,
+			    atomic_load_explicit(&before->buckets[i].packets, memory_order_relaxed));
+		atomic_init(&filters->buckets[index].bytes,
+			    atomic_load_explicit(&before->buckets[i].bytes, memory_order_relaxed));
+		return;
 	}
-	return 0;
+}
+
+static void
+sets_fill(struct filters *filters, const struct filters_spec *spec)
+{
+	for (unsigned s = 0; s < ABI_SERVICES_MAX; s++) {
+		for (unsigned i = 0; i < spec->n; i++) {
+			const struct abi_filter *f = &spec->filters[i];
+
+			if ((f->service == ABI_FILTER_EVERY || f->service == s) &&
+			    (f->vip == ABI_FILTER_EVERY || !spec->vip_of_service || spec->vip_of_service[s] == f->vip))
+				filters->of_service[s].words[i / 64] |= UINT64_C(1) << i % 64;
+		}
+	}
+}
+
+static void *
+lines_new(size_t size)
+{
+	void *lines = aligned_alloc(64, size);
+
+	if (lines)
+		memset(lines, 0, size);
+	return lines;
+}
+
+static struct filters *
+room_new(unsigned n_workers)
+{
+	struct filters *filters = calloc(1, sizeof(*filters));
+
+	if (!filters)
+		return NULL;
+	filters->n_workers = n_workers;
+	filters->workers = lines_new(n_workers * sizeof(*filters->workers));
+	filters->buckets = lines_new(ABI_FILTERS_MAX * sizeof(*filters->buckets));
+	filters->of_service = lines_new(ABI_SERVICES_MAX * sizeof(*filters->of_service));
+	if (filters->workers && filters->buckets && filters->of_service)
+		return filters;
+	filters_free(filters);
+	return NULL;
 }
 
 int
 filters_new(const struct filters_spec *spec, struct filters **out, unsigned *fault)
 {
-	struct filters *filters = calloc(1, sizeof(*filters));
-	size_t size = spec->n_workers * sizeof(*filters->workers);
+	struct filters *filters = room_new(spec->n_workers);
 
 	if (!filters)
 		return -ENOMEM;
-	filters->n_workers = spec->n_workers;
-	filters->workers = aligned_alloc(64, size);
-	if (!filters->workers) {
-		free(filters);
-		return -ENOMEM;
-	}
-	memset(filters->workers, 0, size);
+	sets_fill(filters, spec);
 	for (; filters->n < spec->n; filters->n++) {
 		unsigned i = filters->n;
 		int err = filter_init(&filters->list[i], &spec->filters[i], spec->insns[i]);
@@ -125,7 +203,7 @@ filters_new(const struct filters_spec *spec, struct filters **out, unsigned *fau
 			filters_free(filters);
 			return err;
 		}
-		filters->hits_before[i] = hits_of_key(spec->before, filters->list[i].key);
+		filter_inherit(filters, i, spec->before);
 	}
 	*out = filters;
 	return 0;
@@ -139,7 +217,10 @@ filters_free(struct filters *filters)
 	for (unsigned i = 0; i < ABI_FILTERS_MAX; i++) {
 		rte_bpf_destroy(filters->list[i].bpf);
 		free(filters->list[i].insns);
+		free(filters->list[i].terms);
 	}
+	free(filters->of_service);
+	free(filters->buckets);
 	free(filters->workers);
 	free(filters);
 }

@@ -138,10 +138,10 @@ static const char *
 filter_fault(const struct abi_filter *r)
 {
 	if (r->index >= ABI_FILTERS_MAX || (r->service >= ABI_SERVICES_MAX && r->service != ABI_FILTER_EVERY) ||
-	    r->n_insns < 1 || r->n_insns > ABI_FILTER_INSNS_MAX || r->kind > ABI_FILTER_EBPF ||
-	    r->action > ABI_FILTER_COUNT)
+	    (r->vip >= ABI_VIPS_MAX && r->vip != ABI_FILTER_EVERY) || r->n_insns < 1 ||
+	    r->n_insns > ABI_FILTER_INSNS_MAX || r->kind > ABI_FILTER_MATCH || r->action > ABI_FILTER_LIMIT || r->last > 1)
 		return "filter: a field is out of range";
-	return STAGING_ZERO(r->zero) ? NULL : STAGING_RESERVED;
+	return r->zero == 0 && STAGING_ZERO(r->zero2) && STAGING_ZERO(r->zero3) ? NULL : STAGING_RESERVED;
 }
 
 static const char *
@@ -371,8 +371,9 @@ check_filters(const struct wanted *w, const char **text)
 			*text = "a filter lacks a part, or has one too many";
 			return ABI_NAK_INCOMPLETE;
 		}
-		if (r->type && r->service != ABI_FILTER_EVERY && !w->services[r->service].type) {
-			*text = "a filter's service isn't there";
+		if (r->type && ((r->service != ABI_FILTER_EVERY && !w->services[r->service].type) ||
+				(r->vip != ABI_FILTER_EVERY && !w->vips[r->vip].type))) {
+			*text = "a filter's service or VIP isn't there";
 			return ABI_NAK_REFERENCE;
 		}
 	}

@@ -260,6 +260,7 @@ struct programs {
 	unsigned n;
 	struct abi_filter filters[ABI_FILTERS_MAX];
 	uint64_t insns[ABI_FILTERS_MAX][ABI_FILTER_INSNS_MAX];
+	uint16_t vip_of_service[ABI_SERVICES_MAX]; /* by the registry's index; the VIP by the control plane's */
 };
 
 static struct programs *
@@ -281,6 +282,10 @@ programs_gather(const struct build *b)
 			       ABI_FILTER_PART_INSNS * sizeof(uint64_t));
 		programs->n++;
 	}
+	for (unsigned i = 0; programs && i < ABI_SERVICES_MAX; i++) {
+		if (b->wanted->services[i].type)
+			programs->vip_of_service[b->service_of[i]] = b->wanted->services[i].service.vip;
+	}
 	return programs;
 }
 
@@ -289,7 +294,8 @@ filters_are_as_before(const struct build *before, const struct build *b)
 {
 	return before && memcmp(before->wanted->filters, b->wanted->filters, sizeof(b->wanted->filters)) == 0 &&
 	       memcmp(before->wanted->filter_parts, b->wanted->filter_parts, sizeof(b->wanted->filter_parts)) == 0 &&
-	       memcmp(before->service_of, b->service_of, sizeof(b->service_of)) == 0;
+	       memcmp(before->service_of, b->service_of, sizeof(b->service_of)) == 0 &&
+	       memcmp(before->wanted->services, b->wanted->services, sizeof(b->wanted->services)) == 0;
 }
 
 /* As the signatures. */
@@ -310,6 +316,7 @@ filters_settle(const struct tables *t, struct build *b)
 			return -ENOMEM;
 		spec.n = programs->n;
 		spec.filters = programs->filters;
+		spec.vip_of_service = programs->vip_of_service;
 		spec.insns = (const uint64_t(*)[ABI_FILTER_INSNS_MAX])programs->insns;
 		if (spec.n > 0)
 			err = filters_new(&spec, &b->filters, &fault);

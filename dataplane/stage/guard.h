@@ -455,12 +455,12 @@ guard_has_lists(const struct guard_shared *s)
 
 /* The operator's own word comes last, and of listed sources as well. */
 static inline void
-guard_operator_pass(const struct guard *g, const struct guard_table *t, struct burst *b)
+guard_operator_pass(const struct guard *g, const struct guard_table *t, struct burst *b, uint64_t now_ns)
 {
 	for (unsigned i = 0; i < b->n; i++) {
 		struct packet *p = &b->packets[i];
 
-		if (packet_is_served(p) && filter_packet(t->filters, g->scan.worker, p))
+		if (packet_is_served(p) && filter_packet(t->filters, g->scan.worker, p, now_ns))
 			packet_settle(p, VERDICT_FILTERED);
 	}
 }
@@ -494,7 +494,7 @@ guard_passes(struct guard *g, const struct guard_table *t, struct burst *b)
 			guard_scan_pass(g, t, b, values, now_ns);
 	}
 	if (t->filters)
-		guard_operator_pass(g, t, b);
+		guard_operator_pass(g, t, b, now_ns);
 }
 
 /* In peace: one source of several bursts is noted, a burst later, when its line has come. Who is there is seen

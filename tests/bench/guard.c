@@ -120,7 +120,7 @@ filters_make(const char *expression)
 	static struct program program;
 	static uint64_t insns[1][ABI_FILTER_INSNS_MAX];
 	char fault[PROGRAM_FAULT_MAX];
-	struct abi_filter head = {.type = ABI_FILTER, .service = ABI_FILTER_EVERY, .key = 1};
+	struct abi_filter head = {.type = ABI_FILTER, .service = ABI_FILTER_EVERY, .vip = ABI_FILTER_EVERY, .key = 1};
 	struct filters_spec spec = {
 		.n = 1, .n_workers = 1, .filters = &head, .insns = (const uint64_t(*)[ABI_FILTER_INSNS_MAX])insns};
 	struct filters *filters = NULL;

@@ -12,6 +12,8 @@
 
 enum { SERVICE = 3 };
 
+#define NOW UINT64_C(1000000000)
+
 static struct burst burst;
 static char fault[PROGRAM_FAULT_MAX];
 
@@ -32,6 +34,7 @@ filters_of(const struct program *const *programs, unsigned n, const uint8_t *act
 		heads[i] = (struct abi_filter){.type = ABI_FILTER,
 					       .index = (uint16_t)i,
 					       .service = SERVICE,
+					       .vip = ABI_FILTER_EVERY,
 					       .n_insns = programs[i]->n,
 					       .key = i + 1,
 					       .kind = programs[i]->kind,
@@ -89,10 +92,10 @@ Test(filter, matches_what_its_expression_says)
 		struct filters *filters = filters_of(programs, 1, (const uint8_t[]){ABI_FILTER_DROP});
 
 		cr_assert_not_null(filters);
-		cr_expect_eq(filter_packet(filters, 0, packet(rows[i].hex)), rows[i].matches, "%s", rows[i].expression);
+		cr_expect_eq(filter_packet(filters, 0, packet(rows[i].hex), NOW), rows[i].matches, "%s", rows[i].expression);
 		cr_expect_eq(filters_hits(filters, 0), rows[i].matches);
 		burst.packets[0].service = SERVICE + 1;
-		cr_expect_not(filter_packet(filters, 0, &burst.packets[0]), "another service's");
+		cr_expect_not(filter_packet(filters, 0, &burst.packets[0], NOW), "another service's");
 		filters_free(filters);
 	}
 	frames_clear(&burst);
@@ -108,8 +111,8 @@ Test(filter, runs_in_order_and_counts_without_dropping)
 	cr_assert_not_null(filters);
 	for (unsigned i = 0; i < 3; i++)
 		cr_expect_not_null(filters->list[i].run);
-	cr_expect(filter_packet(filters, 0, packet(NTP4)));
-	cr_expect_not(filter_packet(filters, 0, packet(ETH4 IP4("001c", "0000", "11") UDP("0008"))));
+	cr_expect(filter_packet(filters, 0, packet(NTP4), NOW));
+	cr_expect_not(filter_packet(filters, 0, packet(ETH4 IP4("001c", "0000", "11") UDP("0008")), NOW));
 	cr_expect_eq(filters_hits(filters, 0), 2);
 	cr_expect_eq(filters_hits(filters, 1), 1);
 	cr_expect_eq(filters_hits(filters, 2), 1, "what was dropped goes no further");
@@ -148,7 +151,7 @@ Test(filter, agrees_with_libpcap_on_every_mutated_frame)
 			right = bpf_filter((const struct bpf_insn *)(const void *)program.insns, p->frame, p->mbuf->pkt_len,
 					   p->mbuf->data_len) != 0;
 			p->service = SERVICE;
-			cr_assert_eq(filter_packet(filters, 0, p), right, "%s, round %u", expressions[e], round);
+			cr_assert_eq(filter_packet(filters, 0, p, NOW), right, "%s, round %u", expressions[e], round);
 			matches += right;
 		}
 		filters_free(filters);
@@ -185,10 +188,10 @@ Test(filter, loads_an_object_and_refuses_what_is_none)
 	cr_assert_eq(program_load(object, PROGRAM_SECTION, &program, fault), 0, "%s", fault);
 	filters = filters_of(programs, 1, (const uint8_t[]){ABI_FILTER_DROP});
 	cr_assert_not_null(filters);
-	cr_expect_not(filter_packet(filters, 0, packet(NTP4)), "too short");
+	cr_expect_not(filter_packet(filters, 0, packet(NTP4), NOW), "too short");
 	for (unsigned i = 0; i < 428; i++)
 		strcat(big, "00");
-	cr_expect(filter_packet(filters, 0, packet(big)));
+	cr_expect(filter_packet(filters, 0, packet(big), NOW));
 	filters_free(filters);
 	frames_clear(&burst);
 	cr_expect_eq(program_load(object, "nothing", &program, fault), -EINVAL);
