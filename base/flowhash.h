@@ -48,7 +48,7 @@ flowhash_mum(uint64_t a, uint64_t b)
 static inline uint64_t
 flowhash_v4(uint64_t seed, const uint8_t *src4, const uint8_t *dst4, uint32_t ports, uint8_t protocol)
 {
-	uint64_t addrs = flowhash_load4(src4) << 32 | flowhash_load4(dst4);
+	uint64_t addrs = flowhash_load4(src4) | flowhash_load4(dst4) << 32; /* one load where they are side by side */
 	uint64_t rest = (uint64_t)ports << 8 | protocol;
 
 	return flowhash_mum(flowhash_mum(addrs ^ FLOWHASH_K0, rest ^ FLOWHASH_K1 ^ seed), FLOWHASH_K2 ^ seed);

@@ -263,6 +263,7 @@ build_services(struct work *k)
 	for (unsigned i = 0; i < ABI_SERVICES_MAX; i++) {
 		const struct abi_service *r = &b->wanted->services[i].service;
 		const struct abi_pool *p = &b->wanted->pools[r->pool].pool;
+		const uint16_t *owners;
 		struct slots *slots;
 		int index;
 
@@ -274,9 +275,10 @@ build_services(struct work *k)
 		slots = slots_of_service(k, r->pool, k->before ? &k->before->services[index] : NULL);
 		if (!slots)
 			return -ENOMEM;
+		owners = r->affinity == ABI_AFFINITY_TRACKED ? steer_tracked : slots->owners;
 		k->b->service_of[i] = (uint16_t)index;
 		b->services[index] = (struct build_service){.slots = slots, .pool = p->key};
-		b->snapshot->services[index] = (struct steer_service){.owners = slots->owners,
+		b->snapshot->services[index] = (struct steer_service){.owners = owners,
 								      .slots = slots->words,
 								      .seed = p->seed,
 								      .idle_s = (uint16_t)p->idle_s,

@@ -9,6 +9,8 @@
 #ifndef DATAPLANE_PACKET_H
 #define DATAPLANE_PACKET_H
 
+#include <string.h>
+
 #include <rte_byteorder.h>
 #include <rte_mbuf.h>
 
@@ -107,6 +109,28 @@ packet_init(struct packet *p, struct rte_mbuf *mbuf, uint16_t rx_port)
 		.service = SERVICE_NONE,
 		.backend = BACKEND_NONE,
 	};
+}
+
+/* Nobody's address as a source: RFC 1122 3.2.1.3, RFC 6890. */
+static inline bool
+packet_is_martian_v4(uint8_t first)
+{
+	return first == 0 || first == 127 || first >= 224;
+}
+
+static inline bool
+packet_is_martian_v6(const uint8_t *src)
+{
+	static const uint8_t zero[15], mapped[12] = {[10] = 0xff, [11] = 0xff};
+
+	return src[0] == 0xff || (src[0] == 0xfe && (src[1] & 0xc0) == 0x80) ||
+	       (memcmp(src, zero, sizeof(zero)) == 0 && src[15] <= 1) || memcmp(src, mapped, sizeof(mapped)) == 0;
+}
+
+static inline bool
+packet_is_martian(const uint8_t *src, bool is_v6)
+{
+	return is_v6 ? packet_is_martian_v6(src) : packet_is_martian_v4(src[0]);
 }
 
 /* The packet has a service and is open up to steer. */

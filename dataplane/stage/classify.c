@@ -95,16 +95,19 @@ rule_is_of_one_address(const struct classify_rule *rule, const struct classify_v
 }
 
 static void
-exact4_put(struct classify_table *table, const uint8_t *octets, uint64_t rest, uint16_t service)
+exact4_put(struct classify_table *table, const uint8_t *octets, const struct classify_rule *rule)
 {
-	uint32_t addr, at;
+	uint8_t dst_and_ports[8] = {[6] = (uint8_t)(rule->port_first >> 8), [7] = (uint8_t)rule->port_first};
+	uint64_t key;
+	uint32_t at;
 
-	memcpy(&addr, octets, sizeof(addr));
-	rest |= (uint64_t)addr << 32;
-	at = classify_exact4_hash(rest);
-	while (table->exact4[at & table->exact4_mask].rest != 0)
+	memcpy(dst_and_ports, octets, 4);
+	memcpy(&key, dst_and_ports, sizeof(key));
+	key = classify_exact4_key(key, rule->protocol);
+	at = classify_exact4_hash(key);
+	while (table->exact4[at & table->exact4_mask].key != 0)
 		at++;
-	table->exact4[at & table->exact4_mask] = (struct classify_exact4){rest, service};
+	table->exact4[at & table->exact4_mask] = (struct classify_exact4){key, rule->service};
 }
 
 static void
@@ -134,7 +137,7 @@ exact_fill(struct classify_table *table, const struct classify_vip *vips, const 
 		if (addr->family == ADDR_V6)
 			exact6_put(table, addr->octets, rest, rules[i].service);
 		else
-			exact4_put(table, addr->octets, rest, rules[i].service);
+			exact4_put(table, addr->octets, &rules[i]);
 	}
 }
 
@@ -166,10 +169,17 @@ rules_fill(struct classify_table *table, struct classify_rule *sorted, unsigned 
 /* Refused sources. */
 
 static void
-bits_set(uint64_t *bits, uint32_t first, uint32_t n)
+bit_set(uint64_t *bits, uint16_t at)
 {
-	for (uint32_t at = first; at < first + n; at++)
-		bits[at / 64] |= UINT64_C(1) << (at % 64);
+	bits[at / 64] |= UINT64_C(1) << (at % 64);
+}
+
+/* n beginnings of 16 bits from this one on, in network order; bits are by how they lie in memory. */
+static void
+bits_set(uint64_t *bits, uint32_t first16, uint32_t n)
+{
+	for (uint32_t at = first16; at < first16 + n; at++)
+		bit_set(bits, htobe16((uint16_t)at));
 }
 
 /* A prefix shorter than 16 has many beginnings of 16 bits. */
@@ -186,7 +196,17 @@ near_put(struct classify_near *near, const struct prefix *prefix)
 	else if (prefix->len < 32)
 		bits_set(near->v6, first16, n);
 	else
-		bits_set(near->v6, classify_near_hash(first), 1);
+		bit_set(near->v6, classify_near_hash(first));
+}
+
+/* Nobody's IPv4 addresses; of IPv6 classify_source_is_near() knows itself. */
+static void
+near_init(struct classify_near *near)
+{
+	for (uint32_t first = 0; first < 256; first++) {
+		if (packet_is_martian_v4((uint8_t)first))
+			bits_set(near->v4, first << 8, 256);
+	}
 }
 
 int
@@ -207,6 +227,8 @@ classify_table_bogons(struct classify_table *table, const struct prefix *bogons,
 enum abi_verdict
 classify_source_fault(const struct classify_table *table, const uint8_t *src, bool is_v6)
 {
+	if (packet_is_martian(src, is_v6))
+		return VERDICT_SOURCE_MARTIAN;
 	if (classify_vip_find(table, is_v6, src) != CLASSIFY_VIP_NONE)
 		return VERDICT_SOURCE_VIP;
 	if (table->bogons && classify_vip_find(table->bogons, is_v6, src) != CLASSIFY_VIP_NONE)
@@ -243,6 +265,7 @@ classify_table_new(const struct classify_vip *vips, unsigned n_vips, const struc
 	if (!table->exact4 || !table->exact6 || !table->vips || !table->ports || !table->ranges || !table->rules ||
 	    !table->near)
 		goto fail;
+	near_init(table->near);
 	for (unsigned i = 0; i < n_vips; i++)
 		near_put(table->near, &vips[i].prefix);
 	lengths_init(&table->families[0], false, vips, n_vips);

@@ -89,10 +89,10 @@ struct classify_vip_rules {
 	bool refuse;
 };
 
-/* Services of one address, protocol and port, which are most of them: found in one step. Addresses as they
- * are in the packet; classify_exact_rest() in `rest`, 0: the cell is empty. */
+/* Services of one address, protocol and port, which are most of them: found in one step. Addresses and ports as they are
+ * in the packet; a key or `rest` of 0: the cell is empty. */
 struct classify_exact4 {
-	uint64_t rest; /* and the address above it */
+	uint64_t key; /* classify_exact4_key() */
 	uint64_t service;
 };
 
@@ -104,7 +104,8 @@ struct classify_exact6 {
 };
 
 /* A bit for each beginning of an address that some refused source shares: most clients are told from all of them by one
- * look at it. IPv6: by the first 16 bits for prefixes shorter than 32, else by a hash of the first 32. */
+ * look at it. By the first 16 bits as they lie in memory; IPv6: for prefixes shorter than 32, the others by a hash of the
+ * first 32. */
 struct classify_near {
 	uint64_t v4[1024];
 	uint64_t v6[1024];
@@ -169,11 +170,19 @@ classify_exact_rest(uint8_t protocol, uint16_t port)
 	return (uint64_t)port << 16 | (uint64_t)protocol << 8 | 1;
 }
 
+/* 8 octets of a packet: destination address, source port and destination port; in place of the source port the protocol,
+ * and a bit that an empty cell has not. */
+static inline uint64_t
+classify_exact4_key(uint64_t dst_and_ports, uint8_t protocol)
+{
+	return (dst_and_ports & UINT64_C(0xffff0000ffffffff)) | UINT64_C(1) << 40 | (uint64_t)protocol << 32;
+}
+
 /* Both factors take part of the key: with a constant one, keys in a row would fall on few cells. */
 static inline uint32_t
-classify_exact4_hash(uint64_t rest)
+classify_exact4_hash(uint64_t key)
 {
-	return (uint32_t)flowhash_mum(rest ^ FLOWHASH_K0, rest >> 32 ^ FLOWHASH_K1);
+	return (uint32_t)flowhash_mum(key ^ FLOWHASH_K0, key >> 32 ^ FLOWHASH_K1);
 }
 
 static inline uint32_t
@@ -182,42 +191,34 @@ classify_exact6_hash(uint64_t high, uint64_t low, uint64_t rest)
 	return (uint32_t)flowhash_mum(high ^ low >> 32 ^ FLOWHASH_K0, low ^ rest);
 }
 
-/* Found: true, and the service. */
-static inline bool
-classify_exact4_find(const struct classify_table *table, const uint8_t *dst, uint64_t rest, uint16_t *service)
+/* The service, or SERVICE_NONE. */
+static inline uint16_t
+classify_exact4_find(const struct classify_table *table, uint64_t key)
 {
-	uint32_t addr;
-
-	memcpy(&addr, dst, sizeof(addr));
-	rest |= (uint64_t)addr << 32;
-	for (uint32_t at = classify_exact4_hash(rest);; at++) {
+	for (uint32_t at = classify_exact4_hash(key);; at++) {
 		const struct classify_exact4 *cell = &table->exact4[at & table->exact4_mask];
 
-		if (likely(cell->rest == rest)) {
-			*service = (uint16_t)cell->service;
-			return true;
-		}
-		if (cell->rest == 0)
-			return false;
+		if (likely(cell->key == key))
+			return (uint16_t)cell->service;
+		if (cell->key == 0)
+			return SERVICE_NONE;
 	}
 }
 
-static inline bool
-classify_exact6_find(const struct classify_table *table, const uint8_t *dst, uint64_t rest, uint16_t *service)
+static inline uint16_t
+classify_exact6_find(const struct classify_table *table, const uint8_t *dst, uint16_t dst_port, uint8_t protocol)
 {
-	uint64_t high, low;
+	uint64_t high, low, rest = classify_exact_rest(protocol, dst_port);
 
 	memcpy(&high, dst, sizeof(high));
 	memcpy(&low, dst + 8, sizeof(low));
 	for (uint32_t at = classify_exact6_hash(high, low, rest);; at++) {
 		const struct classify_exact6 *cell = &table->exact6[at & table->exact6_mask];
 
-		if (likely(cell->low == low && cell->high == high && cell->rest == rest)) {
-			*service = (uint16_t)cell->service;
-			return true;
-		}
+		if (likely(cell->low == low && cell->high == high && cell->rest == rest))
+			return (uint16_t)cell->service;
 		if (cell->rest == 0)
-			return false;
+			return SERVICE_NONE;
 	}
 }
 
@@ -234,35 +235,40 @@ classify_near_hash(uint32_t first)
 	return (uint16_t)((first * UINT32_C(0x9e3779b1)) >> 16);
 }
 
-/* False: the source is neither a VIP nor a bogon. */
+/* False: the source is neither a VIP, nor a bogon, nor one that nobody has. */
 static inline bool
 classify_source_is_near(const struct classify_table *table, const uint8_t *src, bool is_v6)
 {
 	uint32_t first;
+	uint16_t first16;
 
+	memcpy(&first16, src, sizeof(first16));
 	if (!is_v6)
-		return classify_bit(table->near->v4, (uint16_t)(src[0] << 8 | src[1]));
+		return classify_bit(table->near->v4, first16);
 	memcpy(&first, src, sizeof(first));
-	return classify_bit(table->near->v6, classify_near_hash(first)) ||
-	       classify_bit(table->near->v6, (uint16_t)(src[0] << 8 | src[1]));
+	return classify_bit(table->near->v6, classify_near_hash(first)) || classify_bit(table->near->v6, first16) ||
+	       (uint8_t)(src[0] - 1) >= 0xfd; /* ::/8, fe00::/7 */
 }
 
-/* OPEN, SOURCE_VIP or SOURCE_BOGON. src: 4 or 16 octets. */
+/* OPEN, SOURCE_MARTIAN, SOURCE_VIP or SOURCE_BOGON. src: 4 or 16 octets. */
 enum abi_verdict classify_source_fault(const struct classify_table *table, const uint8_t *src, bool is_v6);
 
-/* A packet that parse_plain_v4 or _v6 took, of a service of one address and port. False: for classify_packet(). */
-static inline bool
-classify_plain(const struct classify_table *table, struct packet *p, bool is_v6)
+/* Of a packet that parse_plain_v4 or _v6 took: its service if that is one of one address and port, and the source may come;
+ * SERVICE_NONE: for classify_packet(). A source that is the destination is a VIP too, so LAND is among what is left. Behind an IPv4
+ * destination are the ports. */
+static inline uint16_t
+classify_plain(const struct classify_table *table, const uint8_t *src, const uint8_t *dst, uint32_t ports, uint8_t protocol,
+	       bool is_v6)
 {
-	const uint8_t *dst = packet_at(p, p->dst_at), *src = packet_at(p, p->src_at);
-	uint64_t rest = classify_exact_rest(p->protocol, p->dst_port);
+	uint64_t dst_and_ports;
 
 	if (PACKET_GUARD && unlikely(classify_source_is_near(table, src, is_v6)) &&
 	    classify_source_fault(table, src, is_v6) != VERDICT_OPEN)
-		return false;
-	p->vip = 1;
-	return is_v6 ? classify_exact6_find(table, dst, rest, &p->service)
-		     : classify_exact4_find(table, dst, rest, &p->service);
+		return SERVICE_NONE;
+	if (is_v6)
+		return classify_exact6_find(table, dst, (uint16_t)ports, protocol);
+	memcpy(&dst_and_ports, dst, sizeof(dst_and_ports));
+	return classify_exact4_find(table, classify_exact4_key(dst_and_ports, protocol));
 }
 
 /* Index of the longest VIP prefix that holds the address, or CLASSIFY_VIP_NONE. octets: 4 or 16. */

@@ -44,15 +44,15 @@ write_outer(struct writer *w, const struct abi_backend *backend)
 }
 
 /* Fields that the packet path writes are zero in the template: traffic class, lengths, identification, checksums. */
-static uint8_t
-write_header(uint8_t *header, const struct abi_backend *backend, const struct abi_nexthop *nexthop, uint8_t *l2_len)
+static void
+write_header(struct encap_target *target, const struct abi_backend *backend, const struct abi_nexthop *nexthop)
 {
 	uint8_t octets[ENCAP_HEADER_MAX];
 	struct writer w = writer_init(octets, sizeof(octets));
-	size_t len;
+	size_t len, l2_len;
 
 	write_l2(&w, backend, nexthop);
-	*l2_len = (uint8_t)written_since(&w, octets);
+	l2_len = written_since(&w, octets);
 	if (backend->encap != ABI_ENCAP_L2)
 		write_outer(&w, backend);
 	if (backend->encap == ABI_ENCAP_GUE) {
@@ -64,8 +64,12 @@ write_header(uint8_t *header, const struct abi_backend *backend, const struct ab
 	if (backend->encap == ABI_ENCAP_GUE || backend->encap == ABI_ENCAP_GRE)
 		write_u32(&w, 0);
 	len = written_since(&w, octets);
-	memcpy(header + ENCAP_HEADER_MAX - len, octets, len);
-	return (uint8_t)len;
+	memcpy(target->header + ENCAP_HEADER_MAX - len, octets, len);
+	target->header_len = (uint8_t)len;
+	target->outer_len = (uint8_t)(len - l2_len);
+	target->is_plain = target->outer_family == 4 && l2_len == RTE_ETHER_HDR_LEN &&
+			   target->outer_len == sizeof(struct rte_ipv4_hdr);
+	target->too_long = (uint16_t)(nexthop->mtu - target->outer_len + 1);
 }
 
 static void
@@ -100,7 +104,7 @@ source_set(struct encap_target *target, const struct abi_backend *backend)
 		uint16_t ttl = rte_cpu_to_be_16((uint16_t)(ENCAP_TTL << 8 | target->protocol[i]));
 
 		target->second[i] = (uint64_t)rte_cpu_to_be_32(target->source) << 32 | ttl;
-		target->sum[i] = encap_fold(sum + ttl + rte_cpu_to_be_16(0x4500));
+		target->sum[i] = encap_fold(sum + ttl);
 	}
 }
 
@@ -119,26 +123,26 @@ encap_target_init(struct encap_target *target, const struct abi_backend *backend
 	if (!nexthop)
 		return;
 	target->port = nexthop->port;
-	target->mtu = nexthop->mtu;
 	protocol_set(target);
 	source_set(target, backend);
-	target->header_len = write_header(target->header, backend, nexthop, &target->l2_len);
-	target->outer_len = (uint8_t)(target->header_len - target->l2_len);
+	write_header(target, backend, nexthop);
 }
 
-__rte_noinline void
-encap_refuse(const struct encap_target *t, struct packet *p)
+/* No next hop, or too big. */
+static void
+refuse(const struct encap_target *t, struct packet *p)
 {
 	if (!t->has_nexthop) {
 		p->verdict = VERDICT_NO_NEXTHOP;
 		return;
 	}
 	p->need = NEED_TOO_BIG;
-	p->mtu = (uint16_t)(t->mtu - t->outer_len);
+	p->mtu = (uint16_t)(t->too_long - 1);
 }
 
-__rte_noinline void
-encap_chain(struct encap_state *s, const struct encap_target *t, struct packet *p)
+/* In several segments. */
+static void
+chain(struct encap_state *s, const struct encap_target *t, struct packet *p)
 {
 	struct rte_mbuf *mbuf = p->mbuf;
 	uint32_t padding = rte_pktmbuf_pkt_len(mbuf) - p->l3_at - p->ip_len;
@@ -147,8 +151,21 @@ encap_chain(struct encap_state *s, const struct encap_target *t, struct packet *
 		p->verdict = VERDICT_IP_LENGTH;
 		return;
 	}
+	p->tx_port = t->port;
+	p->verdict = VERDICT_FORWARDED;
 	encap_fill(s, t, p, packet_at(p, p->l3_at));
 	mbuf->data_len = (uint16_t)(t->header_len + mbuf->data_len - p->l3_at);
 	mbuf->pkt_len = t->header_len + (uint32_t)p->ip_len;
 	mbuf->data_off = (uint16_t)(mbuf->data_off + p->l3_at - t->header_len);
+}
+
+__rte_noinline void
+encap_odd(struct encap_state *s, const struct encap_target *t, struct packet *p)
+{
+	if (p->ip_len >= t->too_long)
+		refuse(t, p);
+	else if (p->mbuf->data_off + p->l3_at < ENCAP_HEADER_MAX)
+		p->verdict = VERDICT_NO_HEADROOM;
+	else
+		chain(s, t, p);
 }

@@ -42,11 +42,11 @@ struct encap_target {
 	uint8_t class_set;    /* and what it has whatever the inner one has */
 	uint8_t has_checksum; /* GUE */
 	uint8_t header_len;   /* octets of the template: Ethernet, VLAN, outer IP, UDP, GUE, GRE */
-	uint8_t l2_len;	      /* of those, Ethernet and VLAN */
-	uint8_t outer_len;    /* header_len without l2_len */
+	uint8_t is_plain;     /* Ethernet without VLAN and IPv4: nothing else, encap_plain() writes it */
+	uint8_t outer_len;    /* header_len without Ethernet and VLAN */
 	uint8_t protocol[2];  /* outer IP's, by whether the inner packet is IPv6 */
 	uint16_t port;	   /* transmit port */
-	uint16_t mtu;	   /* of the way: octets of an IP packet; 0 without a next hop */
+	uint16_t too_long; /* the least length of an inner packet that doesn't fit; 0 without a next hop */
 	uint16_t vary;	   /* mask of the outer source's low bits that vary with the flow */
 	uint16_t zero2;
 	uint32_t source;   /* low 32 bits of the outer source, without those of vary, in host order */
@@ -145,11 +145,13 @@ encap_fill_v4(struct encap_state *s, const struct encap_target *t, uint8_t *oute
 	uint16_t identification = is_whole ? 0 : rte_cpu_to_be_16(s->identification++);
 	uint16_t fragment = is_whole ? rte_cpu_to_be_16(RTE_IPV4_HDR_DF_FLAG) : 0;
 	uint16_t vary = rte_cpu_to_be_16(encap_vary(t, p->flow)), be_len = rte_cpu_to_be_16(len);
-	uint32_t sum = t->sum[is_v6] + ((uint32_t)class << 8) + be_len + identification + fragment + vary;
-	uint64_t first = (uint64_t)fragment << 48 | (uint64_t)identification << 32 | (uint64_t)be_len << 16 |
-			 (uint64_t)class << 8 | 0x45;
+	uint32_t low = (uint32_t)be_len << 16 | (uint32_t)class << 8 | 0x45;
+	uint32_t high = (uint32_t)fragment << 16 | identification;
+	uint64_t first = (uint64_t)high << 32 | low;
 	uint64_t second = t->second[is_v6] | (uint64_t)vary << 48;
+	uint64_t sum = (uint64_t)low + high + t->sum[is_v6] + vary; /* at most 34 bits */
 
+	sum = (sum & UINT16_MAX) + (sum >> 16);
 	sum = (sum & UINT16_MAX) + (sum >> 16);
 	sum += sum >> 16;
 	second |= (uint64_t)(uint16_t)~sum << 16;
@@ -234,35 +236,39 @@ encap_fill(struct encap_state *s, const struct encap_target *t, const struct pac
 		encap_fill_shim(t, p, ip);
 }
 
-/* A packet that can't go its way as it is: no next hop, too big. */
-void encap_refuse(const struct encap_target *t, struct packet *p);
-/* A packet in several segments. */
-void encap_chain(struct encap_state *s, const struct encap_target *t, struct packet *p);
+/* The same where the header is what most are. */
+static inline void
+encap_plain(struct encap_state *s, const struct encap_target *t, const struct packet *p, uint8_t *ip)
+{
+	enum { OUTER = sizeof(struct rte_ipv4_hdr), ALL = RTE_ETHER_HDR_LEN + OUTER };
+
+	memcpy(ip - ALL, t->header + ENCAP_HEADER_MAX - ALL, 16); /* Ethernet, and two octets that encap_fill_v4 writes */
+	encap_fill_v4(s, t, ip - OUTER, p, (uint16_t)(p->ip_len + OUTER), encap_class(t, ip, p->flags & PACKET_V6));
+	memcpy(ip - 4, t->header + ENCAP_HEADER_MAX - 4, 4);
+}
+
+/* A packet that isn't in one segment with room before it, or can't go its way as it is: no next hop, too big. */
+void encap_odd(struct encap_state *s, const struct encap_target *t, struct packet *p);
 
 static inline void
 encap_packet(struct encap_state *s, const struct encap_target *t, struct packet *p)
 {
 	struct rte_mbuf *mbuf = p->mbuf;
-	uint32_t len = t->header_len + (uint32_t)p->ip_len;
+	uint32_t at = (uint32_t)mbuf->data_off + p->l3_at, len = t->header_len + (uint32_t)p->ip_len;
 
-	if (unlikely((uint32_t)p->ip_len + t->outer_len > t->mtu)) {
-		encap_refuse(t, p);
-		return;
-	}
-	if (unlikely(mbuf->data_off + p->l3_at < ENCAP_HEADER_MAX)) {
-		p->verdict = VERDICT_NO_HEADROOM;
+	if (unlikely(p->ip_len >= t->too_long || at < ENCAP_HEADER_MAX || mbuf->nb_segs != 1)) {
+		encap_odd(s, t, p);
 		return;
 	}
 	p->tx_port = t->port;
 	p->verdict = VERDICT_FORWARDED;
-	if (unlikely(mbuf->nb_segs != 1)) {
-		encap_chain(s, t, p);
-		return;
-	}
-	mbuf->data_off = (uint16_t)(mbuf->data_off + p->l3_at - t->header_len);
+	mbuf->data_off = (uint16_t)(at - t->header_len);
 	mbuf->data_len = (uint16_t)len; /* Ethernet's padding goes with it */
 	mbuf->pkt_len = len;
-	encap_fill(s, t, p, packet_at(p, p->l3_at));
+	if (likely(t->is_plain))
+		encap_plain(s, t, p, packet_at(p, p->l3_at));
+	else
+		encap_fill(s, t, p, packet_at(p, p->l3_at));
 }
 
 /* targets: [ABI_BACKENDS_MAX + 1], by p->backend. */

@@ -232,22 +232,13 @@ parse_l4(struct packet *p, const uint8_t *base, uint32_t end)
 		parse_udp(p, base + p->l4_at, left);
 }
 
-static bool
-parse_is_martian_v6(const uint8_t *src)
-{
-	static const uint8_t zero[15], mapped[12] = {[10] = 0xff, [11] = 0xff};
-
-	return src[0] == 0xff || (src[0] == 0xfe && (src[1] & 0xc0) == 0x80) ||
-	       (memcmp(src, zero, sizeof(zero)) == 0 && src[15] <= 1) || memcmp(src, mapped, sizeof(mapped)) == 0;
-}
-
 /* The outer addresses, also of an ICMP error. */
 static void
 parse_addresses(struct packet *p, const uint8_t *ip)
 {
 	bool is_v6 = p->flags & PACKET_V6;
 
-	if (is_v6 ? parse_is_martian_v6(ip + 8) : parse_is_martian_v4(ip[12]))
+	if (packet_is_martian(ip + (is_v6 ? 8 : 12), is_v6))
 		parse_error(p, VERDICT_SOURCE_MARTIAN);
 	if (is_v6 ? memcmp(ip + 8, ip + 24, 16) == 0 : memcmp(ip + 12, ip + 16, 4) == 0)
 		parse_error(p, VERDICT_LAND);

@@ -54,13 +54,6 @@ parse_tcp_flags_fit(uint8_t flags)
 	return PARSE_TCP_FLAGS >> (flags & 0x3f) & 1;
 }
 
-/* Nobody's address as a source: RFC 1122 3.2.1.3, RFC 6890. */
-static inline bool
-parse_is_martian_v4(uint8_t first)
-{
-	return first == 0 || first == 127 || first >= 224;
-}
-
 /* Looks at everything. After packet_init(). */
 void parse_any(struct packet *p);
 
@@ -89,131 +82,127 @@ parse_is_quic_initial(const uint8_t *quic)
 	       (version == UINT32_C(0x6b3343cf) && (quic[0] & 0xf0) == 0xd0);
 }
 
-/* Ports, and whether the packet opens a flow. False: not whole, not sane, or neither TCP nor UDP. */
-static inline bool
-parse_plain_l4(struct packet *p, const uint8_t *l4, uint32_t left)
-{
-	uint32_t header_len, ports = parse_be32(l4);
+/* What is found of a plain packet: in registers until all of it is known, and written in one. */
+struct parse_plain {
+	uint32_t ports;
+	uint32_t ip_len;
+	uint8_t protocol;
+	uint8_t flags;
+};
 
-	p->ports = ports;
+static inline uint64_t
+parse_load(const uint8_t *octets8)
+{
+	uint64_t value;
+
+	memcpy(&value, octets8, sizeof(value));
+	return value;
+}
+
+/* Ports, and whether the packet opens a flow. left: octets behind the IP header, as that says. False: not whole, not sane, or neither TCP nor UDP. */
+static inline bool
+parse_plain_l4(struct parse_plain *found, const uint8_t *l4, int left)
+{
+	uint32_t ports = parse_be32(l4);
+	int header_len;
+
+	found->ports = ports;
 	if (PACKET_GUARD && unlikely(ports <= UINT16_MAX || (uint16_t)ports == 0))
 		return false;
-	if (p->protocol == IPPROTO_UDP) {
-		uint32_t len = parse_be16(l4 + 4);
+	if (found->protocol == IPPROTO_UDP) {
+		int len = parse_be16(l4 + 4);
 
+		if (unlikely(left < PARSE_UDP_LEN))
+			return false;
 		if (PACKET_GUARD && unlikely(len < PARSE_UDP_LEN || len > left))
 			return false;
 		if ((uint16_t)ports == PARSE_QUIC_PORT && left >= PARSE_UDP_LEN + 5 &&
 		    parse_is_quic_initial(l4 + PARSE_UDP_LEN))
-			p->flags |= PACKET_OPENS;
+			found->flags |= PACKET_OPENS;
 		return true;
 	}
-	if (p->protocol != IPPROTO_TCP || left < PARSE_TCP_LEN)
+	if (found->protocol != IPPROTO_TCP || left < PARSE_TCP_LEN)
 		return false;
-	header_len = (l4[12] >> 4) * 4U;
+	header_len = (l4[12] & 0xf0) >> 2;
 	if ((l4[13] & 0x12) == 0x02) /* SYN without ACK */
-		p->flags |= PACKET_OPENS;
+		found->flags |= PACKET_OPENS;
 	return header_len >= PARSE_TCP_LEN && header_len <= left && (!PACKET_GUARD || parse_tcp_flags_fit(l4[13]));
 }
 
 /*
  * The common frame in few steps: one segment, no VLAN tag, not to a group, IPv4 without options or IPv6 without
- * extension headers, no fragment, a whole TCP or UDP header, nothing insane. parse_plain_v4 and _v6 find what parse_any() finds, and
- * false when the packet is for that. They write the whole of *p.
+ * extension headers, no fragment, a whole TCP or UDP header, nothing insane but the source, which is for
+ * classify_plain(). parse_plain_v4 and _v6 find what parse_any() finds, and false when the packet is for that.
  */
 static inline bool
-parse_plain_v4(struct packet *p, struct rte_mbuf *mbuf, uint16_t rx_port)
+parse_plain_v4(const struct rte_mbuf *mbuf, const uint8_t *frame, struct parse_plain *found)
 {
-	uint8_t *frame = rte_pktmbuf_mtod(mbuf, uint8_t *);
 	const uint8_t *ip = frame + PARSE_L2_LEN;
+	uint64_t rest = parse_load(ip + 6); /* fragment, TTL, protocol, checksum, two octets of the source */
 	uint32_t ip_len = parse_be16(ip + 2);
-	uint16_t fragment = parse_be16(ip + 6);
 
-	static const struct packet same = {
-		.l3_at = PARSE_L2_LEN,
-		.l4_at = PARSE_L2_LEN + PARSE_V4_LEN,
-		.src_at = PARSE_L2_LEN + 12,
-		.dst_at = PARSE_L2_LEN + 16,
-		.identification_at = PARSE_L2_LEN + 4,
-		.service = SERVICE_NONE,
-		.backend = BACKEND_NONE,
-	};
-
-	*p = same;
-	p->mbuf = mbuf;
-	p->frame = frame;
-	p->rx_port = rx_port;
-	p->ip_len = (uint16_t)ip_len;
-	p->protocol = ip[9];
-	p->flags = (uint8_t)(PACKET_HAS_PORTS | (fragment & 0x4000) >> 7); /* DF is PACKET_DONT_FRAGMENT */
-	if (ip[0] != 0x45 || (fragment & 0x3fff) || ip_len < PARSE_V4_LEN + PARSE_UDP_LEN ||
-	    ip_len + PARSE_L2_LEN > mbuf->data_len)
+	found->ip_len = ip_len;
+	found->protocol = (uint8_t)(rest >> 24);
+	found->flags = (uint8_t)(PACKET_HAS_PORTS | (rest & 0x40) << 1); /* DF is PACKET_DONT_FRAGMENT */
+	if (ip[0] != 0x45 || (rest & 0xff3f) || ip_len + PARSE_L2_LEN > mbuf->data_len)
 		return false;
 	if ((mbuf->ol_flags & RTE_MBUF_F_RX_IP_CKSUM_MASK) == RTE_MBUF_F_RX_IP_CKSUM_BAD)
 		return false;
-	if (PACKET_GUARD && unlikely(parse_is_martian_v4(ip[12]) || parse_be32(ip + 12) == parse_be32(ip + 16)))
-		return false;
-	return parse_plain_l4(p, ip + PARSE_V4_LEN, ip_len - PARSE_V4_LEN);
+	return parse_plain_l4(found, ip + PARSE_V4_LEN, (int)ip_len - PARSE_V4_LEN);
 }
 
 static inline bool
-parse_plain_v6(struct packet *p, struct rte_mbuf *mbuf, uint16_t rx_port)
+parse_plain_v6(const struct rte_mbuf *mbuf, const uint8_t *frame, struct parse_plain *found)
 {
-	uint8_t *frame = rte_pktmbuf_mtod(mbuf, uint8_t *);
 	const uint8_t *ip = frame + PARSE_L2_LEN;
 	uint32_t left = parse_be16(ip + 4);
 
-	static const struct packet same = {
-		.l3_at = PARSE_L2_LEN,
-		.l4_at = PARSE_L2_LEN + PARSE_V6_LEN,
-		.src_at = PARSE_L2_LEN + 8,
-		.dst_at = PARSE_L2_LEN + 24,
-		.flags = PACKET_HAS_PORTS | PACKET_V6 | PACKET_DONT_FRAGMENT,
-		.service = SERVICE_NONE,
-		.backend = BACKEND_NONE,
-	};
-
-	*p = same;
-	p->mbuf = mbuf;
-	p->frame = frame;
-	p->rx_port = rx_port;
-	p->ip_len = (uint16_t)(left + PARSE_V6_LEN);
-	p->protocol = ip[6];
-	if (ip[0] >> 4 != 6 || left < PARSE_UDP_LEN || left + PARSE_L2_LEN + PARSE_V6_LEN > mbuf->data_len)
+	if (unlikely(mbuf->data_len < PARSE_L2_LEN + PARSE_V6_LEN + PARSE_UDP_LEN))
 		return false;
-	/* What needs a closer look: ::/8, fe00::/7. */
-	if (PACKET_GUARD && unlikely(ip[8] == 0 || ip[8] >= 0xfe || memcmp(ip + 8, ip + 24, 16) == 0))
+	found->ip_len = left + PARSE_V6_LEN;
+	found->protocol = ip[6];
+	found->flags = PACKET_HAS_PORTS | PACKET_V6 | PACKET_DONT_FRAGMENT;
+	if (ip[0] >> 4 != 6 || left + PARSE_L2_LEN + PARSE_V6_LEN > mbuf->data_len)
 		return false;
-	return parse_plain_l4(p, ip + PARSE_V6_LEN, left);
+	return parse_plain_l4(found, ip + PARSE_V6_LEN, (int)left);
 }
 
-/* The Ethernet type when the frame is long enough for parse_plain_v4 or _v6 to look at, else 0. */
-static inline uint16_t
-parse_plain_type(const struct rte_mbuf *mbuf)
+/* The whole of *p, with the service and flow that were found. */
+static inline void
+parse_plain_write(struct packet *p, struct rte_mbuf *mbuf, uint8_t *frame, uint16_t rx_port,
+		  const struct parse_plain *found, bool is_v6)
 {
-	const uint8_t *frame = rte_pktmbuf_mtod(mbuf, const uint8_t *);
+	p->mbuf = mbuf;
+	p->frame = frame;
+	p->l3_at = PARSE_L2_LEN;
+	p->l4_at = PARSE_L2_LEN + (is_v6 ? PARSE_V6_LEN : PARSE_V4_LEN);
+	p->src_at = PARSE_L2_LEN + (is_v6 ? 8 : 12);
+	p->dst_at = PARSE_L2_LEN + (is_v6 ? 24 : 16);
+	p->identification_at = is_v6 ? 0 : PARSE_L2_LEN + 4;
+	p->fragment_at = 0;
+	p->backend = BACKEND_NONE;
+	p->tx_port = 0;
+	p->verdict = VERDICT_OPEN;
+	p->error = VERDICT_OPEN;
+	p->need = NEED_NONE;
+	p->vip = 0;
+	p->service = SERVICE_NONE;
+	p->rx_port = rx_port;
+	p->ports = found->ports;
+	p->ip_len = (uint16_t)found->ip_len;
+	p->protocol = found->protocol;
+	p->flags = found->flags;
+}
+
+/* The Ethernet type when the frame is one for parse_plain_v4 or _v6 to look at, else 0. */
+static inline uint16_t
+parse_plain_type(const struct rte_mbuf *mbuf, const uint8_t *frame)
+{
 	uint32_t len = rte_pktmbuf_data_len(mbuf);
-	uint16_t type;
 
 	if (mbuf->nb_segs != 1 || len < PARSE_L2_LEN + PARSE_V4_LEN + PARSE_UDP_LEN || (frame[0] & 1))
 		return 0;
-	type = parse_be16(frame + 12);
-	if (type == PARSE_TYPE_V6 && len < PARSE_L2_LEN + PARSE_V6_LEN + PARSE_UDP_LEN)
-		return 0;
-	return type;
-}
-
-static inline bool
-parse_plain(struct packet *p, struct rte_mbuf *mbuf, uint16_t rx_port)
-{
-	switch (parse_plain_type(mbuf)) {
-	case PARSE_TYPE_V4:
-		return parse_plain_v4(p, mbuf, rx_port);
-	case PARSE_TYPE_V6:
-		return parse_plain_v6(p, mbuf, rx_port);
-	default:
-		return false;
-	}
+	return parse_be16(frame + 12);
 }
 
 #endif

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "dataplane/stage/steer.h"
 
+const uint16_t steer_tracked[ABI_SLOTS] = {[0 ... ABI_SLOTS - 1] = STEER_UNSTABLE};
+
 /* RSS may have given the error to another worker than its flow's. Nothing is recorded or refreshed: a forged error must
  * not keep a flow, nor make one. */
 uint16_t

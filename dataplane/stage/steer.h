@@ -53,7 +53,7 @@ slot_state(slot_word slot)
 /* What steer needs of a service; two a cache line. `slots` is a pool's table, shared by the services that use the pool (or the service's
  * own while it changes its pool); tables.c owns it. */
 struct steer_service {
-	const uint16_t *owners; /* [ABI_SLOTS], what most packets need of `slots`: steer_owner() of each word */
+	const uint16_t *owners; /* [ABI_SLOTS], what most packets need of `slots`: steer_owner() of each, or steer_tracked */
 	const slot_word *slots; /* [ABI_SLOTS] */
 	uint64_t seed;
 	uint16_t idle_s;
@@ -83,6 +83,8 @@ steer_count(struct steer *s, enum abi_worker_counter counter)
 
 enum { STEER_UNSTABLE = 0xffff }; /* in place of an owner: look at the word */
 
+extern const uint16_t steer_tracked[ABI_SLOTS]; /* the owners of a service that tracks its flows: all unstable */
+
 static inline uint16_t
 steer_owner(slot_word slot)
 {
@@ -98,26 +100,35 @@ steer_slot(const struct steer_service *service, const struct packet *p)
 
 /* The table's key, whose top 16 bits are the slot: the 5-tuple's hash, or with the source's slot in its place. */
 static inline uint64_t
-steer_flow(const struct steer_service *service, const struct packet *p, bool is_v6)
+steer_flow(const struct steer_service *service, const uint8_t *src, const uint8_t *dst, uint32_t ports, uint8_t protocol,
+	   bool is_v6)
 {
-	const uint8_t *src = packet_at(p, p->src_at), *dst = packet_at(p, p->dst_at);
-	uint64_t hash = is_v6 ? flowhash_v6(service->seed, src, dst, p->ports, p->protocol)
-			      : flowhash_v4(service->seed, src, dst, p->ports, p->protocol);
+	uint64_t hash = is_v6 ? flowhash_v6(service->seed, src, dst, ports, protocol)
+			      : flowhash_v4(service->seed, src, dst, ports, protocol);
 
-	if (service->hash_on == ABI_HASH_FLOW)
+	if (likely(service->hash_on == ABI_HASH_FLOW))
 		return hash;
 	return flowtable_key((uint16_t)(flowhash_source(service->seed, src, is_v6 ? 16 : 4) >> 48), hash);
 }
 
-/* Of a packet with a service; its slot is on its way into the cache when steer_burst comes. */
+/* The flow's slot is on its way into the cache when steer_burst comes. */
 static inline void
-steer_hash(const struct steer_service *services, struct packet *p, bool is_v6)
+steer_fetch(const struct steer_service *service, struct packet *p, uint64_t flow)
+{
+	p->flow = flow;
+	p->owner = &service->owners[flow >> 48];
+	rte_prefetch0(p->owner);
+}
+
+/* Of a packet with a service. */
+static inline void
+steer_hash(const struct steer_service *services, struct packet *p)
 {
 	const struct steer_service *service = &services[p->service];
 
-	p->flow = steer_flow(service, p, is_v6);
-	p->owner = &service->owners[p->flow >> 48];
-	rte_prefetch0(p->owner);
+	steer_fetch(service, p,
+		    steer_flow(service, packet_at(p, p->src_at), packet_at(p, p->dst_at), p->ports, p->protocol,
+			       p->flags & PACKET_V6));
 }
 
 /* Who gets what no table knows. */
@@ -199,14 +210,13 @@ steer_slot_pass(struct steer *s, const struct steer_service *services, const uin
 
 	for (unsigned i = 0; i < n_packets; i++) {
 		struct packet *p = &b->packets[i];
-		const struct steer_service *service = &services[p->service];
 		uint16_t owner;
 
 		if (unlikely(!packet_is_served(p)))
 			continue;
 		owner = __atomic_load_n(p->owner, __ATOMIC_RELAXED);
-		if (unlikely(owner == STEER_UNSTABLE || service->affinity == ABI_AFFINITY_TRACKED)) {
-			rte_prefetch0(&service->slots[p->flow >> 48]);
+		if (unlikely(owner == STEER_UNSTABLE)) {
+			rte_prefetch0(&services[p->service].slots[p->flow >> 48]);
 			flowtable_prefetch(s->flows, p->flow);
 			others[n++] = (uint16_t)i;
 		} else {

@@ -87,19 +87,21 @@ tx_count_service(struct tx *tx, struct tx_run *run, const struct packet *p, uint
 	}
 	run->packets++;
 	run->bytes += p->ip_len;
-	run->openings += p->flags / PACKET_OPENS & 1;
+	if (unlikely(p->flags & PACKET_OPENS))
+		run->openings++;
 }
 
 static inline void
 tx_count_backend(struct tx *tx, const struct packet *p)
 {
 	struct abi_backend_counters *backend = &tx->backends[p->backend];
+	unsigned flags = p->flags;
 
 	tx_add(&backend->packets, 1);
 	tx_add(&backend->bytes, p->ip_len);
-	if (likely(!(p->flags & (PACKET_OPENS | PACKET_ICMP_ERROR))))
+	if (likely(!(flags & (PACKET_OPENS | PACKET_ICMP_ERROR))))
 		return;
-	if (p->flags & PACKET_OPENS)
+	if (flags & PACKET_OPENS)
 		tx_add(&backend->openings, 1);
 	else
 		tx_add(&backend->icmp, 1);
@@ -127,33 +129,63 @@ tx_is_drop(const struct packet *p)
 /* All but what was forwarded in one piece: answers, the kernel's, what has been dropped. Takes the mbuf over. */
 void tx_other(struct tx *tx, struct packet *p);
 
+/* One way's packets in a row: what is put is in registers until another way's turn comes. */
+struct tx_row {
+	struct tx_way *way;
+	uint16_t port;
+	unsigned n;
+	uint64_t bytes;
+};
+
+static inline void
+tx_row_end(struct tx_row *row)
+{
+	row->way->n = (uint16_t)row->n;
+	row->way->bytes = row->bytes;
+}
+
+static inline struct tx_row
+tx_row_begin(struct tx *tx, uint16_t port)
+{
+	struct tx_way *way = &tx->ports[port];
+
+	return (struct tx_row){.way = way, .port = port, .n = way->n, .bytes = way->bytes};
+}
+
+static inline void
+tx_forward(struct tx *tx, struct tx_row *row, struct tx_run *run, const struct packet *p)
+{
+	tx_count_service(tx, run, p, p->service);
+	tx_count_backend(tx, p);
+	if (unlikely(p->tx_port != row->port)) {
+		tx_row_end(row);
+		*row = tx_row_begin(tx, p->tx_port);
+	}
+	row->bytes += p->mbuf->pkt_len;
+	row->way->mbufs[row->n++] = p->mbuf;
+}
+
 static inline void
 tx_sort_pass(struct tx *tx, struct burst *b)
 {
 	struct tx_run run = {.service = SERVICE_NONE, .verdict = VERDICT_FORWARDED};
 	struct tx_run drops = {.service = SERVICE_NONE};
-	struct tx_way *way = &tx->ports[0];
+	struct tx_row row = tx_row_begin(tx, 0);
 	uint64_t forwarded = 0;
-	uint16_t tx_port = 0;
 
 	for (struct packet *p = b->packets, *end = p + b->n; p < end; p++) {
-
-		if (unlikely(p->verdict != VERDICT_FORWARDED || p->mbuf->nb_segs != 1)) {
-			if (tx_is_drop(p))
-				tx_drop(tx, &drops, p);
-			else
-				tx_other(tx, p);
-			continue;
+		if (likely(p->verdict == VERDICT_FORWARDED && p->mbuf->nb_segs == 1)) {
+			forwarded++;
+			tx_forward(tx, &row, &run, p);
+		} else if (tx_is_drop(p)) {
+			tx_drop(tx, &drops, p);
+		} else {
+			tx_row_end(&row);
+			tx_other(tx, p);
+			row = tx_row_begin(tx, row.port);
 		}
-		forwarded++;
-		tx_count_service(tx, &run, p, p->service);
-		tx_count_backend(tx, p);
-		if (unlikely(p->tx_port != tx_port)) {
-			tx_port = p->tx_port;
-			way = &tx->ports[tx_port];
-		}
-		tx_put(way, p->mbuf);
 	}
+	tx_row_end(&row);
 	tx_run_end(tx, &run);
 	tx_run_end(tx, &drops);
 	tx_add(&tx->block->verdicts[VERDICT_FORWARDED], forwarded);

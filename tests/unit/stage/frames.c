@@ -92,16 +92,33 @@ frames_add(struct burst *b, const char *hex)
 	return frames_add_mbuf(b, frames_mbuf(hex));
 }
 
+bool
+frames_parse_plain(struct packet *p, struct rte_mbuf *mbuf, uint16_t rx_port)
+{
+	uint8_t *frame = rte_pktmbuf_mtod(mbuf, uint8_t *);
+	uint16_t type = parse_plain_type(mbuf, frame);
+	struct parse_plain found;
+
+	if (!(type == PARSE_TYPE_V4 && parse_plain_v4(mbuf, frame, &found)) &&
+	    !(type == PARSE_TYPE_V6 && parse_plain_v6(mbuf, frame, &found)))
+		return false;
+	packet_init(p, mbuf, rx_port);
+	parse_plain_write(p, mbuf, frame, rx_port, &found, type == PARSE_TYPE_V6);
+	return true;
+}
+
 void
 frames_parse(struct burst *b)
 {
 	for (unsigned i = 0; i < b->n; i++) {
 		struct packet plain, *p = &b->packets[i];
-		bool is_plain = parse_plain(&plain, p->mbuf, p->rx_port);
+		bool is_plain = frames_parse_plain(&plain, p->mbuf, p->rx_port);
 
 		packet_init(p, p->mbuf, p->rx_port);
 		parse_any(p);
-		cr_expect(!is_plain || memcmp(&plain, p, sizeof(plain)) == 0, "the short way finds something else");
+		/* Whose the source is, is for classify to say. */
+		if (is_plain && p->error != VERDICT_SOURCE_MARTIAN && p->error != VERDICT_LAND)
+			cr_expect(memcmp(&plain, p, sizeof(plain)) == 0, "the short way finds something else");
 	}
 }
 

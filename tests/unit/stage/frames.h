@@ -30,7 +30,10 @@ void frames_init(void); /* starts the EAL and makes the pool */
 void frames_clear(struct burst *b);
 struct packet *frames_add(struct burst *b, const char *hex);
 struct packet *frames_add_mbuf(struct burst *b, struct rte_mbuf *mbuf);
-/* parse of the whole burst, by both of its ways: a packet that parse_plain takes must come out alike. */
+/* The short way of parse; false: the packet isn't for it. */
+bool frames_parse_plain(struct packet *p, struct rte_mbuf *mbuf, uint16_t rx_port);
+
+/* parse of the whole burst, by both of its ways: a packet that the short one takes must come out alike. */
 void frames_parse(struct burst *b);
 struct rte_mbuf *frames_mbuf(const char *hex);
 /* The frame in segments of `piece` octets each. */

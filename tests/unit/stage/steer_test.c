@@ -53,7 +53,7 @@ steered(const char *hex, uint32_t now_s)
 
 	frames_parse(&burst);
 	p->service = 0;
-	steer_hash(&service, p, p->flags & PACKET_V6);
+	steer_hash(&service, p);
 	burst.now_s = now_s;
 	steer_burst(&steer, &service, alive, &burst);
 	return p;
@@ -132,6 +132,7 @@ Test(steer, decides_by_slot_state_and_flow)
 		const struct packet *p;
 
 		service.affinity = rows[i].affinity;
+		service.owners = rows[i].affinity == ABI_AFFINITY_TRACKED ? steer_tracked : owners;
 		slots_set(rows[i].owner, rows[i].previous, rows[i].state);
 		flow_record(rows[i].hex, rows[i].known, rows[i].known_opened, NOW_S - rows[i].known_age_s);
 		p = steered(rows[i].hex, NOW_S);

@@ -204,7 +204,8 @@ is_whole(const struct snapshot *s)
 	for (unsigned i = 0; i < ABI_SLOTS; i += SLOT_STEP) {
 		uint16_t owner = slot_owner(__atomic_load_n(&service->slots[i], __ATOMIC_RELAXED));
 
-		if (owner >= ABI_BACKENDS_MAX || !s->alive[owner] || s->targets[owner].mtu != MTU + g)
+		if (owner >= ABI_BACKENDS_MAX || !s->alive[owner] ||
+		    s->targets[owner].too_long != MTU + g + 1 - s->targets[owner].outer_len)
 			return false;
 	}
 	return s->generation == g;
