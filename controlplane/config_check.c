@@ -26,9 +26,10 @@ check_names(struct reading *r, const struct yaml_tree *list, const char *what, c
 	    unsigned n)
 {
 	/* Each entry begins with its name. */
-	_Static_assert(offsetof(struct bgp_config, name) == 0 && offsetof(struct model_vip, name) == 0 &&
+	_Static_assert(offsetof(struct model_peer, session.name) == 0 && offsetof(struct model_vip, name) == 0 &&
 			       offsetof(struct model_pool, name) == 0 && offsetof(struct model_service, name) == 0 &&
-			       offsetof(struct model_backend, name) == 0 && offsetof(struct model_collector, name) == 0,
+			       offsetof(struct model_backend, name) == 0 && offsetof(struct model_collector, name) == 0 &&
+			       offsetof(struct model_dynamic, peer.session.name) == 0,
 		       "names come first");
 	const char *names = items;
 
@@ -42,6 +43,20 @@ check_names(struct reading *r, const struct yaml_tree *list, const char *what, c
 	}
 }
 
+static bool
+has_peer(const struct model *m, const char *name)
+{
+	for (unsigned i = 0; i < m->n_peers; i++) {
+		if (strcmp(m->peers[i].session.name, name) == 0)
+			return true;
+	}
+	for (unsigned i = 0; i < m->n_dynamic; i++) {
+		if (strcmp(m->dynamic[i].peer.session.name, name) == 0)
+			return true;
+	}
+	return false;
+}
+
 static void
 check_peers(struct reading *r, const struct yaml_tree *peers)
 {
@@ -50,7 +65,7 @@ check_peers(struct reading *r, const struct yaml_tree *peers)
 
 	check_names(r, peers, "peer", m->peers, sizeof(*m->peers), m->n_peers);
 	for (unsigned i = 0; i < m->n_peers; i++) {
-		const struct bgp_config *peer = &m->peers[i];
+		const struct bgp_config *peer = &m->peers[i].session;
 
 		if (peer->peer.family == ADDR_NONE)
 			continue;
@@ -58,11 +73,76 @@ check_peers(struct reading *r, const struct yaml_tree *peers)
 			reading_fail(r, place(peers, i, "local"), "local %s is not of the peer's address family",
 				     addr_format(&peer->local, text));
 		for (unsigned j = 0; j < i; j++) {
-			if (!addr_equal(&peer->peer, &m->peers[j].peer))
+			if (!addr_equal(&peer->peer, &m->peers[j].session.peer))
 				continue;
 			reading_fail(r, place(peers, i, "address"), "address %s is peer %s's too",
-				     addr_format(&peer->peer, text), m->peers[j].name);
+				     addr_format(&peer->peer, text), m->peers[j].session.name);
 			break;
+		}
+	}
+}
+
+static void
+check_dynamic(struct reading *r, const struct yaml_tree *list)
+{
+	const struct model *m = r->model;
+	char text[PREFIX_TEXT_MAX];
+
+	check_names(r, list, "range", m->dynamic, sizeof(*m->dynamic), m->n_dynamic);
+	for (unsigned i = 0; i < m->n_dynamic; i++) {
+		const struct model_dynamic *d = &m->dynamic[i];
+
+		for (unsigned j = 0; d->range.addr.family != ADDR_NONE && j < i; j++) {
+			if (prefix_overlaps(&d->range, &m->dynamic[j].range))
+				reading_fail(r, place(list, i, "range"), "range %s overlaps range %s's",
+					     prefix_format(&d->range, text), m->dynamic[j].peer.session.name);
+		}
+		for (unsigned j = 0; j < m->n_peers; j++) {
+			if (d->peer.session.name[0] && strcmp(d->peer.session.name, m->peers[j].session.name) == 0)
+				reading_fail(r, place(list, i, "name"), "name %s is a peer's too",
+					     d->peer.session.name);
+		}
+	}
+}
+
+static void
+check_aggregates(struct reading *r, const struct yaml_tree *list)
+{
+	const struct model *m = r->model;
+	char text[PREFIX_TEXT_MAX];
+
+	for (unsigned i = 0; i < m->n_aggregates; i++) {
+		const struct prefix *prefix = &m->aggregates[i].prefix;
+		unsigned inside = 0;
+
+		if (prefix->addr.family == ADDR_NONE)
+			continue;
+		for (unsigned j = 0; j < i; j++) {
+			if (prefix_overlaps(prefix, &m->aggregates[j].prefix))
+				reading_fail(r, place(list, i, "prefix"), "aggregate %s overlaps another",
+					     prefix_format(prefix, text));
+		}
+		for (unsigned j = 0; j < m->n_vips; j++)
+			inside += prefix_contains(prefix, &m->vips[j].prefix.addr) && prefix->len < m->vips[j].prefix.len;
+		if (inside == 0 && m->n_vips > 0)
+			reading_fail(r, place(list, i, "prefix"), "aggregate %s has no vip inside",
+				     prefix_format(prefix, text));
+	}
+}
+
+static void
+check_vip_peers(struct reading *r, const struct yaml_tree *vip_tree, const struct model_vip *vip)
+{
+	const struct yaml_tree *list = yaml_tree_get(vip_tree, "peers");
+
+	for (unsigned i = 0; i < vip->n_peers; i++) {
+		const char *name = vip->peers[i].name;
+
+		if (name[0] && !has_peer(r->model, name))
+			reading_fail(r, place(list, i, "name"), "there is no peer %s", name);
+		for (unsigned j = 0; name[0] && j < i; j++) {
+			if (strcmp(name, vip->peers[j].name) == 0)
+				reading_fail(r, place(list, i, "name"), "peer %s is there twice", name);
 		}
 	}
 }
@@ -82,9 +162,9 @@ check_vip_covers(struct reading *r, const struct yaml_tree *at, const struct mod
 				     addr_format(sources[i], addr));
 	}
 	for (unsigned i = 0; i < m->n_peers; i++) {
-		if (m->peers[i].peer.family != ADDR_NONE && prefix_contains(&vip->prefix, &m->peers[i].peer))
-			reading_fail(r, at, "prefix %s holds peer %s's address %s", prefix, m->peers[i].name,
-				     addr_format(&m->peers[i].peer, addr));
+		if (m->peers[i].session.peer.family != ADDR_NONE && prefix_contains(&vip->prefix, &m->peers[i].session.peer))
+			reading_fail(r, at, "prefix %s holds peer %s's address %s", prefix,
+				     m->peers[i].session.name, addr_format(&m->peers[i].session.peer, addr));
 	}
 	for (unsigned p = 0; p < m->n_pools; p++) {
 		for (unsigned b = 0; b < m->pools[p].n_backends; b++) {
@@ -110,6 +190,7 @@ check_vips(struct reading *r, const struct yaml_tree *vips)
 		if (m->vips[i].prefix.addr.family == ADDR_NONE)
 			continue;
 		check_vip_covers(r, at, &m->vips[i]);
+		check_vip_peers(r, yaml_tree_item(vips, i), &m->vips[i]);
 		for (unsigned j = 0; j < i; j++) {
 			if (!prefix_equal(&m->vips[i].prefix, &m->vips[j].prefix))
 				continue;
@@ -313,8 +394,12 @@ check_guards(struct reading *r, const struct yaml_tree *root)
 void
 config_check(struct reading *r, const struct yaml_tree *root)
 {
-	check_peers(r, yaml_tree_get(yaml_tree_get(root, "bgp"), "peers"));
-	check_names(r, yaml_tree_get(yaml_tree_get(root, "bgp"), "bmp"), "collector", r->model->collectors,
+	const struct yaml_tree *bgp = yaml_tree_get(root, "bgp");
+
+	check_peers(r, yaml_tree_get(bgp, "peers"));
+	check_dynamic(r, yaml_tree_get(bgp, "dynamic"));
+	check_aggregates(r, yaml_tree_get(bgp, "aggregates"));
+	check_names(r, yaml_tree_get(bgp, "bmp"), "collector", r->model->collectors,
 		    sizeof(*r->model->collectors), r->model->n_collectors);
 	check_pools(r, root);
 	check_vips(r, yaml_tree_get(root, "vips"));

@@ -2,86 +2,7 @@
 #include <inttypes.h>
 #include <netinet/in.h>
 
-#include "controlplane/config.h"
-
-/* Double quotes keep any printable text as it is, but for these two. */
-static void
-print_text(FILE *file, const char *text)
-{
-	fputc('"', file);
-	for (const char *c = text; *c; c++) {
-		if (*c == '"' || *c == '\\')
-			fputc('\\', file);
-		fputc(*c, file);
-	}
-	fputc('"', file);
-}
-
-static void
-print_key(FILE *file, const char *key, const char *text)
-{
-	fputs(key, file);
-	print_text(file, text);
-}
-
-/* "KEY: {ipv4: A, ipv6: B}", nothing when there is neither. */
-static void
-print_families(FILE *file, const char *key, const struct addr *v4, const struct addr *v6)
-{
-	char text[ADDR_TEXT_MAX];
-
-	if (v4->family == ADDR_NONE && v6->family == ADDR_NONE)
-		return;
-	fprintf(file, "%s: {", key);
-	if (v4->family != ADDR_NONE)
-		fprintf(file, "ipv4: %s", addr_format(v4, text));
-	if (v6->family != ADDR_NONE)
-		fprintf(file, "%sipv6: \"%s\"", v4->family != ADDR_NONE ? ", " : "", addr_format(v6, text));
-	fputs("}\n", file);
-}
-
-static void
-print_peers(FILE *file, const struct model *m)
-{
-	uint32_t id = m->peers[0].router_id;
-	char text[ADDR_TEXT_MAX];
-
-	fprintf(file, "bgp:\n  as: %" PRIu32 "\n  router_id: %u.%u.%u.%u\n  peers:\n", m->peers[0].local_as, id >> 24,
-		id >> 16 & 255, id >> 8 & 255, id & 255);
-	for (unsigned i = 0; i < m->n_peers; i++) {
-		const struct bgp_config *peer = &m->peers[i];
-
-		print_key(file, "    - name: ", peer->name);
-		fprintf(file, "\n      address: \"%s\"\n", addr_format(&peer->peer, text));
-		fprintf(file, "      as: %" PRIu32 "\n      local_as: %" PRIu32 "\n", peer->peer_as, peer->local_as);
-		if (peer->local.family != ADDR_NONE)
-			fprintf(file, "      local: \"%s\"\n", addr_format(&peer->local, text));
-		if (peer->port != 0)
-			fprintf(file, "      port: %u\n", peer->port);
-		fprintf(file, "      hold: %us\n      reconnect: %us\n      graceful_restart: %us\n", peer->hold_s,
-			peer->reconnect_s, peer->graceful_restart_s);
-		print_families(file, "      next_hop", &peer->next_hop_v4, &peer->next_hop_v6);
-	}
-}
-
-static void
-print_monitors(FILE *file, const struct model *m)
-{
-	char text[ADDR_TEXT_MAX];
-
-	fputs(m->n_collectors ? "  bmp:\n" : "  bmp: []\n", file);
-	for (unsigned i = 0; i < m->n_collectors; i++) {
-		const struct model_collector *c = &m->collectors[i];
-
-		print_key(file, "    - {name: ", c->name);
-		fprintf(file, ", address: \"%s\", port: %u, stats: %us}\n", addr_format(&c->address, text), c->port,
-			c->stats_s);
-	}
-	if (m->mrt.file[0]) {
-		print_key(file, "  mrt: {file: ", m->mrt.file);
-		fprintf(file, ", rotate: %" PRIu32 ", keep: %u}\n", m->mrt.rotate, m->mrt.keep);
-	}
-}
+#include "controlplane/config_print.h"
 
 static void
 print_check(FILE *file, const struct model_check *check)
@@ -149,17 +70,6 @@ print_pool(FILE *file, const struct model_pool *pool)
 		fprintf(file, ", address: \"%s\", weight: %u}\n", addr_format(&pool->backends[i].addr, text),
 			pool->backends[i].weight);
 	}
-}
-
-static void
-print_vip(FILE *file, const struct model_vip *vip)
-{
-	static const char *const announces[] = {"all", "any", "always", "never"};
-	char text[PREFIX_TEXT_MAX];
-
-	print_key(file, "  - {name: ", vip->name);
-	fprintf(file, ", prefix: \"%s\", unmatched: %s, announce: %s}\n", prefix_format(&vip->prefix, text),
-		vip->refuse ? "refuse" : "drop", announces[vip->announce]);
 }
 
 static void
@@ -261,10 +171,8 @@ config_print(FILE *file, const struct model *m)
 		print_key(file, "\n  http: ", m->http_listen);
 	fputc('\n', file);
 	print_families(file, "  source", &m->source_v4, &m->source_v6);
-	if (m->n_peers > 0) {
-		print_peers(file, m);
-		print_monitors(file, m);
-	}
+	if (m->as != 0)
+		print_bgp(file, m);
 	print_guard_section(file, m);
 	fputs(m->n_vips > 0 ? "vips:\n" : "vips: []\n", file);
 	for (unsigned i = 0; i < m->n_vips; i++)

@@ -5,7 +5,7 @@
 
 #include "controlplane/scalar.h"
 
-enum { SCHEMA_KEYS_MAX = 16, SCHEMA_NEAR = 3 };
+enum { SCHEMA_KEYS_MAX = 48, SCHEMA_NEAR = 3 };
 
 /* Levenshtein's distance, of words cut at 31 characters. */
 static unsigned

@@ -12,7 +12,11 @@ model_free(struct model *model)
 		free(model->pools[i].backends);
 	free(model->pools);
 	free(model->services);
+	for (unsigned i = 0; i < model->n_vips; i++)
+		free(model->vips[i].peers);
 	free(model->vips);
+	free(model->aggregates);
+	free(model->dynamic);
 	free(model->bogons);
 	free(model->reflectors);
 	free(model->lists);

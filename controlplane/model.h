@@ -10,8 +10,17 @@
 #include "abi/records.h"
 #include "base/addr.h"
 #include "bgp/bgp.h"
+#include "bgp/path.h"
 
-enum { MODEL_NAME_MAX = 64, MODEL_WEIGHT_MAX = 255, MODEL_CHECKS_MAX = 8, MODEL_COLLECTORS_MAX = 8 };
+enum {
+	MODEL_NAME_MAX = 64,
+	MODEL_WEIGHT_MAX = 255,
+	MODEL_CHECKS_MAX = 8,
+	MODEL_COLLECTORS_MAX = 8,
+	MODEL_PEERS_MAX = 256,
+	MODEL_AGGREGATES_MAX = 256,
+	MODEL_DYNAMIC_MAX = 16,
+};
 enum { MODEL_FILTERS_MAX = 64 }; /* of the operator's, those added by hand included */
 
 enum model_hash { MODEL_HASH_STABLE = 0, MODEL_HASH_MAGLEV };
@@ -72,11 +81,87 @@ struct model_pool {
 	struct model_backend *backends;
 };
 
+enum model_path_mark {
+	MODEL_PATH_MED = 1 << 0,
+	MODEL_PATH_LOCAL_PREF = 1 << 1,
+	MODEL_PATH_PREPEND = 1 << 2,
+	MODEL_PATH_ORIGIN = 1 << 3,
+	MODEL_PATH_NEXT_HOP = 1 << 4,
+};
+
+/* Attributes that the file gives to routes. Layers of it make a route's path: what has a mark replaces, communities add. */
+struct model_path {
+	uint8_t marks;
+	struct addr next_hop_v4; /* ADDR_NONE, with the mark: the session's own */
+	struct addr next_hop_v6;
+	struct path path;
+};
+
+/* Some, but not enough for full service: announced worse before it is withdrawn. */
+struct model_degraded {
+	uint8_t below_percent; /* of the weight of a service's pool that is up; 0: never */
+	struct model_path path;
+};
+
+/* What is gained and lost in turn is held withdrawn, each time for twice as long. */
+struct model_damping {
+	uint32_t rise_ms; /* it must be well for so long before it is announced again */
+	uint8_t flaps;	  /* this many losses within window_s hold it; 0: never */
+	uint32_t window_s;
+	uint32_t hold_s;
+	uint32_t hold_max_s;
+};
+
+/* What a VIP has of its own for one peer. */
+struct model_vip_peer {
+	char name[32]; /* of a peer, or of an entry of dynamic ones */
+	bool never;    /* it is not announced to this one */
+	struct model_path path;
+};
+
 struct model_vip {
 	char name[MODEL_NAME_MAX];
 	struct prefix prefix;
 	bool refuse;
 	enum model_announce announce; /* while all (any) of its services can be served */
+	struct model_path path;
+	struct model_degraded degraded;
+	struct model_damping damping;
+	unsigned n_peers;
+	struct model_vip_peer *peers;
+};
+
+/* A prefix that is announced while any of the VIPs inside is. */
+struct model_aggregate {
+	struct prefix prefix;
+	bool both; /* the VIPs inside are announced too */
+	struct model_path path;
+};
+
+/* A session, and what policy says of it: a change of the latter touches no session. */
+struct model_peer {
+	struct bgp_config session;
+	uint8_t longest_v4; /* prefixes longer than this are not announced to it */
+	uint8_t longest_v6;
+	struct model_path path;
+};
+
+/* Whoever connects from within the range is a peer like this one. */
+struct model_dynamic {
+	struct model_peer peer; /* first: it shares its keys; of no address */
+	struct prefix range;
+	uint16_t max; /* peers at a time */
+};
+
+struct model_listen {
+	bool enabled;
+	uint16_t port;
+	struct addr address; /* ADDR_NONE: any, of both families */
+};
+
+struct model_drain {
+	uint32_t timeout_s; /* withdrawn then, whether or not traffic has left */
+	struct model_path path;
 };
 
 enum model_guard_mode { MODEL_GUARD_OFF = 0, MODEL_GUARD_AUTO, MODEL_GUARD_ALWAYS };
@@ -169,8 +254,19 @@ struct model {
 	struct addr source_v4; /* outer source of tunnels; ADDR_NONE: no such tunnels */
 	struct addr source_v6;
 	struct model_mrt mrt;
+	uint32_t as; /* of the bgp section; 0: there is none */
+	uint32_t router_id;
+	struct model_listen listen;
+	struct model_path path; /* of all routes */
+	struct model_drain drain;
+	struct model_degraded degraded; /* what VIPs begin with, as damping */
+	struct model_damping damping;
 	unsigned n_peers;
-	struct bgp_config *peers;
+	struct model_peer *peers;
+	unsigned n_aggregates;
+	struct model_aggregate *aggregates;
+	unsigned n_dynamic;
+	struct model_dynamic *dynamic;
 	unsigned n_collectors;
 	struct model_collector *collectors;
 	unsigned n_vips;

@@ -152,11 +152,11 @@ peering_apply(struct peering *peering, const struct model *model)
 	if (!fresh)
 		return -ENOMEM;
 	for (unsigned i = 0; i < model->n_peers; i++)
-		fresh[i] = peer_keep(peering->peers, peering->n_peers, &model->peers[i]);
+		fresh[i] = peer_keep(peering->peers, peering->n_peers, &model->peers[i].session);
 	for (unsigned i = 0; i < peering->n_peers; i++)
 		peer_free(peering->peers[i]);
 	for (unsigned i = 0; i < model->n_peers; i++) {
-		struct peer *peer = fresh[i] ? fresh[i] : peer_new(peering, &model->peers[i]);
+		struct peer *peer = fresh[i] ? fresh[i] : peer_new(peering, &model->peers[i].session);
 
 		if (peer)
 			fresh[n++] = peer;

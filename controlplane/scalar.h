@@ -59,6 +59,8 @@ schema_parse scalar_router_id;
 schema_parse schema_guard; /* target: struct model_guard */
 schema_parse schema_reference; /* a name that is looked up later */
 schema_parse schema_pools;
+schema_parse schema_vips;
+schema_parse schema_families; /* {ipv4, ipv6}; target: struct addr[2] */
 schema_parse schema_bmp; /* into the reading's model, whatever the target */
 schema_parse schema_mrt;
 

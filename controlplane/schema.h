@@ -16,7 +16,8 @@ struct reading {
 /* at NULL: the file as a whole. */
 void reading_fail(struct reading *r, const struct yaml_tree *at, const char *text, ...) PRINTF_LIKE(3, 4);
 
-void schema_guard_section(struct reading *r, const struct yaml_tree *root); /* before schema_read */
+void schema_guard_section(struct reading *r, const struct yaml_tree *root); /* both before the rest */
+void schema_bgp_section(struct reading *r, const struct yaml_tree *root);
 void schema_read(struct reading *r, const struct yaml_tree *root);
 void config_check(struct reading *r, const struct yaml_tree *root);
 

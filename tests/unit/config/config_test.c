@@ -74,6 +74,39 @@ static const struct {
 	 "t:9:27: address 10.77.1.1 is peer r1's too"},
 	{8, "    - {name: r1, address: 10.77.1.1, as: 1}\n    - {name: r1, address: 10.77.1.9, as: 1}",
 	 "t:9:14: peer r1 is there twice"},
+	{8, "    - {name: r1, address: 10.77.1.1, as: 65001, auth: {kind: tls, key: x}}",
+	 "t:8:62: kind tls is not md5 or ao"},
+	{8, "    - {name: r1, address: 10.77.1.1, as: 65001, auth: {kind: md5}}", "t:8:55: auth lacks the key key"},
+	{8, "    - {name: r1, address: 10.77.1.1, as: 65001, auth: {kind: md5, key: x, id: 1}}",
+	 "t:8:79: id has no meaning with md5"},
+	{8, "    - {name: r1, address: 10.77.1.1, as: 65001, role: friend}",
+	 "t:8:55: role friend is not provider, rs, rs-client, customer, peer or none"},
+	{8, "    - {name: r1, address: 10.77.1.1, as: 65001, role_strict: true}", "t:8:62: role_strict needs a role"},
+	{8, "    - {name: r1, address: 10.77.1.1, as: 65001, hops: 0}", "t:8:55: hops 0 is below 1"},
+	{8, "    - {name: r1, address: 10.77.1.1, as: 65001, validation: no}", "t:8:61: validation no is not true or false"},
+	{8, "    - {name: r1, address: 10.77.1.1, as: 65001, longest: {ipv4: 33}}", "t:8:65: ipv4 33 is above 32"},
+	{8, PEER "  path: {communities: 65000:1}", "t:9:23: communities must be a list"},
+	{8, PEER "  path: {communities: [65536:1]}",
+	 "t:9:24: community 65536:1 is none such as 65000:1, rt:65000:1, 65000:1:2 or no-export"},
+	{8, PEER "  path: {prepend: 17}", "t:9:19: prepend 17 is above 16"},
+	{8, PEER "  path: {med: 4294967296}", "t:9:15: med 4294967296 is above 4294967295"},
+	{8, PEER "  path: {origin: bgp}", "t:9:18: origin bgp is not igp, egp or incomplete"},
+	{8, PEER "  path: {next_hop: 10.0.0.1}", "t:9:20: next_hop must be self or a mapping of ipv4 and ipv6"},
+	{8, PEER "  path: {local_perf: 1}", "t:9:10: unknown key local_perf; did you mean local_pref?"},
+	{8, PEER "  degraded: {below: 101%}", "t:9:21: below 101% is above 100%"},
+	{8, PEER "  damping: {for: 2h}", "t:9:18: for 7200s is above longest 1800s"},
+	{8, PEER "  drain: {timeout: 25h}", "t:9:20: timeout 25h is above 86400s"},
+	{8, PEER "  aggregates: [{prefix: 10.98.0.0/16}]", "t:9:25: aggregate 10.98.0.0/16 has no vip inside"},
+	{8, PEER "  aggregates: [{prefix: 10.98.0.0/15}, {prefix: 10.99.0.0/16}]",
+	 "t:9:49: aggregate 10.99.0.0/16 overlaps another"},
+	{8, PEER "  aggregates: [{prefix: 10.98.0.0/15, only: vips}]", "t:9:45: only vips is not aggregate or both"},
+	{8, PEER "  dynamic: [{name: r1, range: 10.78.0.0/16, as: 1}]", "t:9:20: name r1 is a peer's too"},
+	{8, PEER "  dynamic: [{name: d, as: 1}]", "t:9:13: a range of dynamic peers lacks the key range"},
+	{8, PEER "  dynamic: [{name: d, range: 10.0.0.0/8, as: 1}, {name: e, range: 10.1.0.0/16, as: 1}]",
+	 "t:9:67: range 10.1.0.0/16 overlaps range d's"},
+	{8, PEER "  listen: {port: 0}", "t:9:18: port 0 is below 1"},
+	{11, "  - {name: v2, prefix: 10.99.0.0/24, peers: [{name: r9}]}", "t:11:53: there is no peer r9"},
+	{11, "  - {name: v2, prefix: 10.99.0.0/24, peers: [{name: r1}, {name: r1}]}", "t:11:65: peer r1 is there twice"},
 	{8, PEER "  bmp: {}", "t:9:8: bmp must be a list"},
 	{8, PEER "  bmp: [{name: c, address: 10.77.1.9}]", "t:9:9: a collector lacks the key port"},
 	{8, PEER "  bmp: [{name: c, address: 10.77.1.9, port: 0}]", "t:9:45: port 0 is below 1"},
@@ -317,11 +350,11 @@ Test(config, fills_in_the_defaults)
 
 	cr_expect_str_eq(m->dataplane_socket, ABI_DATAPLANE_SOCKET);
 	cr_expect_str_eq(m->control_socket, CONTROL_SOCKET_DEFAULT);
-	cr_expect_eq(m->peers[0].hold_s, 9);
-	cr_expect_eq(m->peers[0].reconnect_s, 5);
-	cr_expect_eq(m->peers[0].graceful_restart_s, 0);
-	cr_expect_eq(m->peers[0].local_as, 65010);
-	cr_expect_eq(m->peers[0].router_id, 0x0a4d0102);
+	cr_expect_eq(m->peers[0].session.hold_s, 9);
+	cr_expect_eq(m->peers[0].session.reconnect_s, 5);
+	cr_expect_eq(m->peers[0].session.graceful_restart_s, 0);
+	cr_expect_eq(m->peers[0].session.local_as, 65010);
+	cr_expect_eq(m->peers[0].session.router_id, 0x0a4d0102);
 	cr_expect_not(m->vips[0].refuse);
 	cr_expect_eq(m->vips[0].announce, MODEL_ANNOUNCE_ALL);
 	cr_expect_eq(pool->hash, MODEL_HASH_STABLE);
@@ -363,6 +396,14 @@ pools_equal(const struct model_pool *a, const struct model_pool *b)
 }
 
 static void
+expect_equal_vips(const struct model_vip *a, const struct model_vip *b)
+{
+	cr_expect_eq(memcmp(a, b, offsetof(struct model_vip, peers)), 0, "vip %s", a->name);
+	if (a->n_peers > 0 && a->n_peers == b->n_peers)
+		cr_expect_eq(memcmp(a->peers, b->peers, a->n_peers * sizeof(*a->peers)), 0, "vip %s", a->name);
+}
+
+static void
 expect_equal(const struct model *a, const struct model *b)
 {
 	cr_expect_eq(memcmp(a, b, offsetof(struct model, n_peers)), 0);
@@ -373,7 +414,13 @@ expect_equal(const struct model *a, const struct model *b)
 		cr_expect_eq(memcmp(a->collectors, b->collectors, a->n_collectors * sizeof(*a->collectors)), 0);
 	if (a->n_peers > 0)
 		cr_expect_eq(memcmp(a->peers, b->peers, a->n_peers * sizeof(*a->peers)), 0);
-	cr_expect_eq(memcmp(a->vips, b->vips, a->n_vips * sizeof(*a->vips)), 0);
+	cr_assert(a->n_dynamic == b->n_dynamic && a->n_aggregates == b->n_aggregates);
+	if (a->n_dynamic > 0)
+		cr_expect_eq(memcmp(a->dynamic, b->dynamic, a->n_dynamic * sizeof(*a->dynamic)), 0);
+	if (a->n_aggregates > 0)
+		cr_expect_eq(memcmp(a->aggregates, b->aggregates, a->n_aggregates * sizeof(*a->aggregates)), 0);
+	for (unsigned i = 0; i < a->n_vips; i++)
+		expect_equal_vips(&a->vips[i], &b->vips[i]);
 	cr_expect_eq(memcmp(a->services, b->services, a->n_services * sizeof(*a->services)), 0);
 	for (unsigned i = 0; i < a->n_pools; i++)
 		cr_expect(pools_equal(&a->pools[i], &b->pools[i]), "pool %s", a->pools[i].name);
@@ -440,6 +487,58 @@ Test(config, prints_what_parses_back_to_the_same)
 		cr_assert_lt(at, sizeof(filled));
 	}
 	expect_round_trip(filled, at);
+}
+
+static const char announcing[] =
+	"node: {name: e, source: {ipv4: 10.0.0.1}}\n"
+	"bgp:\n"
+	"  as: 64500\n"
+	"  router_id: 1.1.1.1\n"
+	"  listen: {address: 10.0.0.1, port: 1179}\n"
+	"  path: {communities: [64500:1, 'rt:64500:7', '64500:1:2', no-export], origin: incomplete}\n"
+	"  degraded: {below: 50%, prepend: 3, med: 200, communities: [64500:50]}\n"
+	"  damping: {rise: 1500ms, flaps: 3, within: 60s, for: 10s, longest: 5m}\n"
+	"  drain: {timeout: 10s, prepend: 2}\n"
+	"  aggregates: [{prefix: 203.0.113.0/24, only: both, med: 5}]\n"
+	"  peers:\n"
+	"    - {name: r, as: 64501, address: 10.0.0.9, auth: {kind: ao, key: 'a \"b', id: 3}, role: customer,\n"
+	"       role_strict: true, hops: 2, gtsm: true, extended_next_hop: true, flowspec: true, validation: false,\n"
+	"       blackhole: true, max_prefixes: 100, passive: true, delay_open: 1s, send_hold: 500s,\n"
+	"       path: {local_pref: 0, next_hop: {ipv4: 10.0.0.2}}}\n"
+	"    - {name: own, as: 65001, address: 10.0.0.8}\n"
+	"    - {name: inner, as: 64500, address: 10.0.0.7, longest: {ipv4: 30}}\n"
+	"    - {name: far, as: 64501, address: 10.0.0.6, longest: {ipv6: 64}}\n"
+	"  dynamic: [{name: d, range: 10.1.0.0/16, as: 65002, max: 4, path: {next_hop: self}}]\n"
+	"vips:\n"
+	"  - {name: v, prefix: 203.0.113.1, med: 7, degraded: {below: 30%}, damping: {flaps: 0},\n"
+	"     peers: [{name: r, announce: never}, {name: d, prepend: 1}]}\n"
+	"  - {name: w, prefix: 203.0.113.2}\n"
+	"pools: [{name: p, backends: [{name: s, address: 10.0.0.3}]}]\n"
+	"services: []\n";
+
+Test(config, reads_how_routes_are_announced)
+{
+	struct config_errors errors;
+	struct model *m = parse(announcing, strlen(announcing), &errors);
+
+	cr_assert_not_null(m);
+	cr_expect(m->peers[0].session.gtsm && m->peers[0].session.no_validation && m->peers[0].session.passive);
+	cr_expect(m->peers[0].session.auth == BGP_AUTH_AO && m->peers[0].session.key_len == 4);
+	cr_expect_eq(m->peers[0].longest_v4, 24, "another network's");
+	cr_expect_eq(m->peers[1].longest_v4, 32, "a private AS");
+	cr_expect_eq(m->peers[2].longest_v4, 30);
+	cr_expect_eq(m->peers[2].longest_v6, 128, "iBGP");
+	cr_expect(m->peers[3].longest_v4 == 24 && m->peers[3].longest_v6 == 64);
+	cr_expect(m->path.path.n_communities == 2 && m->path.path.n_extended == 1 && m->path.path.n_large == 1);
+	cr_expect_eq(m->path.marks, MODEL_PATH_ORIGIN);
+	cr_expect(m->drain.path.path.prepend == 2 && m->drain.path.path.med == UINT32_MAX, "what isn't said stays");
+	cr_expect(m->vips[0].degraded.below_percent == 30 && m->vips[0].degraded.path.marks == 0);
+	cr_expect(m->vips[1].degraded.below_percent == 50 && m->vips[1].degraded.path.path.prepend == 3);
+	cr_expect(m->vips[0].damping.flaps == 0 && m->vips[0].damping.hold_s == 10 && m->vips[0].damping.rise_ms == 1500);
+	cr_expect(m->vips[0].peers[0].never && m->vips[0].peers[1].path.path.prepend == 1);
+	cr_expect(m->dynamic[0].max == 4 && m->dynamic[0].peer.session.passive && m->dynamic[0].peer.path.marks);
+	model_free(m);
+	expect_round_trip(announcing, strlen(announcing));
 }
 
 Test(config, prints_who_watches_bgp)
