@@ -151,7 +151,7 @@ log_end(const struct attack *attack)
 double
 attacks_stopped_percent(const struct abi_attack *e)
 {
-	return e->packets == 0 ? 0 : e->stopped > e->packets ? 100 : 100.0 * (double)e->stopped / (double)e->packets;
+	return e->packets == 0 ? 0 : e->stopped > e->packets ? 100 : (double)e->stopped / (double)e->packets * 100.0;
 }
 
 void
