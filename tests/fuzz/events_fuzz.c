@@ -2,8 +2,8 @@
 /* sources: controlplane/{attacks,talkers,compile,allocate,guard,filters,program}.c base/?*.c abi/?*.c */
 /* packages: jansson libpcap libelf libevent libmnl libhs */
 /*
- * Any records as events of attacks and talkers, and whatever comes of them made into text: the dataplane is another process,
- * and may be hostile.
+ * Any records as events of attacks and talkers, and whatever comes of them made into text: the dataplane is another
+ * process, and may be hostile.
  */
 #include <stdlib.h>
 #include <string.h>

@@ -11,8 +11,10 @@
 
 static struct model_service services[] = {{.name = "web"}, {.name = "dns"}};
 static struct model_reflector reflectors[] = {{.name = "ntp", .port = 123}};
-static const struct model model = {
-	.n_services = ARRAY_LEN(services), .services = services, .n_reflectors = ARRAY_LEN(reflectors), .reflectors = reflectors};
+static const struct model model = {.n_services = ARRAY_LEN(services),
+				   .services = services,
+				   .n_reflectors = ARRAY_LEN(reflectors),
+				   .reflectors = reflectors};
 static struct attacks *attacks;
 static uint64_t web;
 
@@ -150,10 +152,14 @@ Test(attacks, have_the_talkers_that_were_told_before_the_event)
 Test(attacks, leave_out_what_no_dataplane_says)
 {
 	struct abi_talker bad[] = {
-		number(0, ABI_TALKERS, 0, 1, 50),     number(0, ABI_TALKER_PORT, ABI_TALKER_RANKS, 1, 50),
-		number(0, ABI_TALKER_PORT, 1, 1, 0),  number(0, ABI_TALKER_PORT, 0, 65536, 50),
-		number(0, ABI_TALKER_SOURCE, 0, 1, 50), source(0, ABI_TALKER_PREFIX, "192.0.2.0/24", 50),
-		source(0, ABI_TALKER_PREFIX, "192.0.2.0/24", 50), number(0, ABI_TALKER_PORT, 0, 1, 50),
+		number(0, ABI_TALKERS, 0, 1, 50),
+		number(0, ABI_TALKER_PORT, ABI_TALKER_RANKS, 1, 50),
+		number(0, ABI_TALKER_PORT, 1, 1, 0),
+		number(0, ABI_TALKER_PORT, 0, 65536, 50),
+		number(0, ABI_TALKER_SOURCE, 0, 1, 50),
+		source(0, ABI_TALKER_PREFIX, "192.0.2.0/24", 50),
+		source(0, ABI_TALKER_PREFIX, "192.0.2.0/24", 50),
+		number(0, ABI_TALKER_PORT, 0, 1, 50),
 	};
 	struct abi_attack e = {.state = ABI_ATTACK_END + 1, .id = 1};
 
@@ -216,7 +222,7 @@ Test(attacks, show_values_as_people_write_them)
 		cr_expect_str_eq(text, rows[i].text);
 	}
 	talkers_value_format(&payload, text);
-	cr_expect_str_eq(text, "0000000000abcdef 01ff0000000000000000000000000000");
+	cr_expect_str_eq(text, "0000000000abcdef 01ff000000000000");
 	talkers_value_format(&port, text);
 	cr_expect_str_eq(text, "65535");
 }
