@@ -62,7 +62,7 @@ attacks_reasons_format(const struct abi_attack *attack, char text[static 160])
 	for (unsigned i = 0; i < ABI_ATTACK_REASONS; i++) {
 		const struct abi_counter_info *info = abi_verdict_info(attack->reasons[i]);
 
-		if (info)
+		if (info && attack->reasons[i] != VERDICT_OPEN && attack->percents[i] > 0)
 			len += (size_t)snprintf(text + len, 160 - len, "%s%s %u%%", len ? ", " : "", info->name,
 						attack->percents[i]);
 	}

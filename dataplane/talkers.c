@@ -272,7 +272,15 @@ talker_tell(struct talkers *t, const union abi_record *record)
 	t->config.tell(t->config.context, record);
 }
 
-/* Of samples that stand for `weight` packets each, n packets are known to the root of n * weight. */
+/* What a count may be off by: what the sketch says, and two standard deviations of the sampling, which of n packets seen by
+ * samples of `weight` is the root of n * weight. */
+static uint64_t
+error_of(const struct sketch_counter *c, const struct tally *tally)
+{
+	return c->error + 2 * root(c->count * (total_of(tally) / tally->samples));
+}
+
+/* A talker is one that has surely sent its part, and whose count is more than what it may be off by. */
 static void
 list_tell(struct talkers *t, const struct service *s, const struct tally *tally, enum abi_talker_of of, uint32_t attack)
 {
@@ -285,11 +293,13 @@ list_tell(struct talkers *t, const struct service *s, const struct tally *tally,
 	unsigned n = sketch_top(&tally->sketches[of], top, ABI_TALKER_RANKS), told = 0;
 
 	for (unsigned i = 0; i < n; i++) {
-		if ((top[i]->count - top[i]->error) * TOLD_PART < record.talker.total)
+		uint64_t error = error_of(top[i], tally);
+
+		if ((top[i]->count - top[i]->error) * TOLD_PART < record.talker.total || error >= top[i]->count)
 			continue;
 		record.talker.rank = (uint8_t)told++;
 		record.talker.packets = top[i]->count;
-		record.talker.error = top[i]->error + 2 * root(top[i]->count * (record.talker.total / tally->samples));
+		record.talker.error = error;
 		memcpy(record.talker.value, &top[i]->key, SKETCH_KEY);
 		talker_tell(t, &record);
 	}

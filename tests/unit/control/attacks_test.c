@@ -202,6 +202,15 @@ Test(attacks, tell_who_sends_now_until_the_dataplane_goes)
 	cr_expect_null(talkers_lookup(attacks_talkers(attacks), web));
 }
 
+Test(attacks, name_the_reasons_that_count)
+{
+	struct abi_attack e = {.reasons = {VERDICT_REFLECTOR, VERDICT_DNS_MALFORMED, VERDICT_CHALLENGED}, .percents = {90, 9, 0}};
+	char text[160];
+
+	attacks_reasons_format(&e, text);
+	cr_expect_str_eq(text, "reflector 90%, dns_malformed 9%");
+}
+
 Test(attacks, show_values_as_people_write_them)
 {
 	static const struct {
