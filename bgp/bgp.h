@@ -43,6 +43,7 @@ enum bgp_role {
 	BGP_ROLE_RS_CLIENT = 2,
 	BGP_ROLE_CUSTOMER = 3,
 	BGP_ROLE_PEER = 4,
+	BGP_ROLE_UNDEFINED = 254, /* the peer sent one that RFC 9234 doesn't have: it corresponds to none */
 	BGP_ROLE_NONE = 255, /* the capability is not sent */
 };
 
@@ -86,15 +87,18 @@ struct bgp_config {
 	struct addr next_hop_v6;
 };
 
+enum {
+	BGP_TEXT_MAX = 255, /* RFC 9003: octets of UTF-8 in a Cease */
+	BGP_DATA_MAX = 256, /* such a text with its length */
+};
+
 /* What the peer sent in NOTIFICATION, or what we sent; code 0: none. Longer data than this is cut. */
 struct bgp_error {
 	uint8_t code;
 	uint8_t subcode;
 	uint16_t data_len;
-	uint8_t data[256]; /* a shutdown's text with its length */
+	uint8_t data[BGP_DATA_MAX];
 };
-
-enum { BGP_TEXT_MAX = 255 }; /* RFC 9003: octets of UTF-8 in a Cease */
 
 /* What both sides' OPENs come to. */
 struct bgp_negotiated {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "bgp/fsm.h"
 
+#include <errno.h>
 #include <string.h>
 
 #include "base/clock.h"
@@ -37,8 +38,7 @@ struct input {
 	uint64_t now_ns;
 	struct bgp_error error; /* EV_BROKEN, EV_NOTIFIED */
 	struct bgp_open open;	/* EV_OPEN */
-	enum bgp_family family; /* EV_REFRESH */
-	bool family_known;
+	struct bgp_refresh refresh; /* EV_REFRESH */
 };
 
 typedef void action(struct fsm *fsm, const struct input *input);
@@ -210,6 +210,7 @@ open_send(struct fsm *fsm, const struct input *input)
 	uint8_t message[BGP_MESSAGE_MAX];
 	struct bgp_open open = {
 		.version = 4,
+		.role = BGP_ROLE_NONE,
 		.as2 = config->local_as > UINT16_MAX ? BGP_AS_TRANS : (uint16_t)config->local_as,
 		.hold_s = config->hold_s,
 		.id = config->router_id,
@@ -225,6 +226,10 @@ open_send(struct fsm *fsm, const struct input *input)
 		.restart_s = config->graceful_restart_s,
 	};
 
+	for (int i = 0; i < BGP_FAMILIES; i++) {
+		open.restart[i].is_listed = open.family[i] && open.graceful_restart;
+		open.restart[i].forwarding = open.restart[i].is_listed;
+	}
 	timers_stop(fsm);
 	fsm->link = FSM_LINK_UP;
 	out_message(fsm, message, bgp_open_encode(&open, message));
@@ -350,8 +355,8 @@ unexpected(struct fsm *fsm, const struct input *input)
 static void
 refresh(struct fsm *fsm, const struct input *input)
 {
-	if (input->family_known)
-		rib_out_refresh(fsm->rib, input->family);
+	if (input->refresh.is_known && input->refresh.subtype == BGP_REFRESH_REQUEST)
+		rib_out_refresh(fsm->rib, input->refresh.family);
 }
 
 /* RFC 4271 8.2.2. In Idle, Connect and Active no message can come in; what is left open there does nothing. */
@@ -456,9 +461,28 @@ fsm_collision(struct fsm *fsm, uint64_t now_ns)
 	event(fsm, now_ns, EV_COLLISION);
 }
 
+/* What is announced to us is read for its errors and dropped. */
+static int
+update_decode(const struct fsm *fsm, const uint8_t *body, size_t len, struct bgp_error *error)
+{
+	const struct bgp_update_context context = {
+		.as4 = fsm->peer_open.has_as4,
+		.ibgp = fsm->config->local_as == fsm->config->peer_as,
+		.role = BGP_ROLE_NONE,
+		.peer_as = fsm->config->peer_as,
+	};
+	struct bgp_update update;
+
+	bgp_update_decode(body, len, &context, &update);
+	if (update.outcome != BGP_SESSION_RESET)
+		return 0;
+	*error = update.error;
+	return -EBADMSG;
+}
+
 /* One message's body to the event that it is. */
 static void
-message_decode(enum bgp_type type, const uint8_t *body, size_t len, struct input *input)
+message_decode(const struct fsm *fsm, enum bgp_type type, const uint8_t *body, size_t len, struct input *input)
 {
 	static const enum event events[] = {
 		[BGP_OPEN] = EV_OPEN,		[BGP_UPDATE] = EV_UPDATE,	  [BGP_NOTIFICATION] = EV_NOTIFIED,
@@ -470,11 +494,11 @@ message_decode(enum bgp_type type, const uint8_t *body, size_t len, struct input
 	if (type == BGP_OPEN)
 		err = bgp_open_decode(body, len, &input->open, &input->error);
 	else if (type == BGP_UPDATE)
-		err = bgp_update_check(body, len, &input->error);
+		err = update_decode(fsm, body, len, &input->error);
 	else if (type == BGP_NOTIFICATION)
 		bgp_notification_decode(body, len, &input->error);
 	else if (type == BGP_ROUTE_REFRESH)
-		err = bgp_route_refresh_decode(body, len, &input->family, &input->family_known, &input->error);
+		err = bgp_refresh_decode(body, len, &input->refresh, &input->error);
 	if (err)
 		input->event = EV_BROKEN;
 }
@@ -488,10 +512,10 @@ fsm_input(struct fsm *fsm, uint64_t now_ns, const uint8_t *octets, size_t len)
 		struct input input = {.event = EV_BROKEN, .now_ns = now_ns};
 		struct bgp_header header;
 
-		if (bgp_header_decode(octets + used, &header, &input.error) == 0) {
+		if (bgp_header_decode(octets + used, false, &header, &input.error) == 0) {
 			if (len - used < header.len)
 				break;
-			message_decode(header.type, octets + used + BGP_HEADER_LEN, header.len - BGP_HEADER_LEN,
+			message_decode(fsm, header.type, octets + used + BGP_HEADER_LEN, header.len - BGP_HEADER_LEN,
 				       &input);
 			used += header.len;
 			fsm->status.received[header.type]++;
@@ -508,6 +532,7 @@ update_send(struct fsm *fsm, enum bgp_family family, enum rib_change change)
 	struct rib_nlri nlri[BATCH];
 	struct prefix prefixes[BATCH];
 	struct path path;
+	struct bgp_route route = fsm->route[family];
 	uint8_t message[BGP_MESSAGE_MAX];
 	size_t count = rib_out_pending(fsm->rib, family, change, nlri, BATCH, &path);
 	size_t taken;
@@ -517,8 +542,9 @@ update_send(struct fsm *fsm, enum bgp_family family, enum rib_change change)
 		return false;
 	for (size_t i = 0; i < count; i++)
 		prefixes[i] = rib_prefix_of(&nlri[i]);
-	len = bgp_update_encode(change == RIB_ANNOUNCE ? &fsm->route[family] : NULL, family, prefixes, count, &taken,
-				message);
+	route.path = &path;
+	len = bgp_update_encode(change == RIB_ANNOUNCE ? &route : NULL, family, prefixes, count, &taken, message,
+				sizeof(message));
 	out_message(fsm, message, len);
 	rib_out_sent(fsm->rib, family, change, taken);
 	fsm->flight = fsm->out_len;
@@ -600,5 +626,5 @@ fsm_refresh(struct fsm *fsm, enum bgp_family family)
 {
 	uint8_t message[BGP_MESSAGE_MAX];
 
-	out_message(fsm, message, bgp_route_refresh_encode(family, message));
+	out_message(fsm, message, bgp_refresh_encode(family, BGP_REFRESH_REQUEST, message));
 }

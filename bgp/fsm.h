@@ -7,8 +7,9 @@
 #ifndef BGP_FSM_H
 #define BGP_FSM_H
 
-#include "bgp/codec.h"
+#include "bgp/open.h"
 #include "bgp/rib_out.h"
+#include "bgp/update.h"
 
 enum { FSM_OUT_MAX = 4 * BGP_MESSAGE_MAX };
 

@@ -50,7 +50,7 @@ note(const uint8_t *octets, size_t len)
 	struct bgp_header header;
 	struct bgp_error error;
 
-	for (; len >= BGP_HEADER_LEN && bgp_header_decode(octets, &header, &error) == 0 && header.len <= len;
+	for (; len >= BGP_HEADER_LEN && bgp_header_decode(octets, false, &header, &error) == 0 && header.len <= len;
 	     len -= header.len, octets += header.len) {
 		if (header.type == BGP_UPDATE && n_updates < ARRAY_LEN(updates))
 			updates[n_updates++] = header.len;
@@ -187,7 +187,7 @@ Test(fsm, sends_a_family_again_on_request)
 
 	announce("10.99.0.1");
 	join();
-	fsm_input(&a.fsm, now_ns, message, bgp_route_refresh_encode(BGP_V4, message));
+	fsm_input(&a.fsm, now_ns, message, bgp_refresh_encode(BGP_V4, BGP_REFRESH_REQUEST, message));
 	cr_expect_eq(a.fsm.status.sent[BGP_UPDATE], 4);
 }
 
