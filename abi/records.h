@@ -382,7 +382,7 @@ struct abi_attack {
 	uint16_t vector_port;	/* the source port of at least half of it, or 0 */
 };
 
-enum { ABI_TALKER_RANKS = 5, ABI_TALKER_OCTETS = 16 };
+enum { ABI_TALKER_RANKS = 5, ABI_TALKER_OCTETS = 8 };
 
 /*
  * One of those who send a service the most, as samples say: of an attack since it began, told before each of its events; or
@@ -406,8 +406,10 @@ struct abi_talker {
 		uint32_t number; /* port (host order), length, TTL */
 		struct {
 			uint64_t hash; /* of these octets */
-			/* 2 to 17 of the L4 payload, 0 beyond its end. Before them stands DNS's random ID. */
+			/* 2 to 9 of the L4 payload, 0 beyond its end: what goes before is DNS's random ID, what follows is often
+			 * of one packet alone. */
 			uint8_t octets[ABI_TALKER_OCTETS];
+			uint8_t zero[8];
 		} payload;
 		uint8_t value[24];
 	};

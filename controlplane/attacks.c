@@ -62,7 +62,7 @@ attacks_reasons_format(const struct abi_attack *attack, char text[static 160])
 	for (unsigned i = 0; i < ABI_ATTACK_REASONS; i++) {
 		const struct abi_counter_info *info = abi_verdict_info(attack->reasons[i]);
 
-		if (info)
+		if (info && attack->reasons[i] != VERDICT_OPEN && attack->percents[i] > 0)
 			len += (size_t)snprintf(text + len, 160 - len, "%s%s %u%%", len ? ", " : "", info->name,
 						attack->percents[i]);
 	}
@@ -151,7 +151,7 @@ log_end(const struct attack *attack)
 double
 attacks_stopped_percent(const struct abi_attack *e)
 {
-	return e->packets == 0 ? 0 : e->stopped > e->packets ? 100 : 100.0 * (double)e->stopped / (double)e->packets;
+	return e->packets == 0 ? 0 : e->stopped > e->packets ? 100 : (double)e->stopped / (double)e->packets * 100.0;
 }
 
 void

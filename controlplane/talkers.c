@@ -89,7 +89,7 @@ talkers_value_format(const struct abi_talker *t, char text[static TALKERS_VALUE_
 static double
 percent_of(uint64_t part, uint64_t total)
 {
-	return total == 0 || part > total ? 100.0 : 100.0 * (double)part / (double)total;
+	return total == 0 || part > total ? 100.0 : (double)part / (double)total * 100.0;
 }
 
 double

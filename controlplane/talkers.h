@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Who sends the most, as the dataplane tells it record by record: lists that are whole when the next begins. Records of the
- * other process: checked here. Pure but for the memory of struct talkers; event loop's thread.
+ * Who sends the most, as the dataplane tells it record by record: lists that are whole when the next begins. Records of
+ * the other process: checked here. Pure but for the memory of struct talkers; event loop's thread.
  */
 #ifndef CONTROLPLANE_TALKERS_H
 #define CONTROLPLANE_TALKERS_H
@@ -22,7 +22,7 @@ bool talkers_check(const struct abi_talker *talker);
 void talkers_lists_take(struct talkers_lists *lists, const struct abi_talker *talker);
 
 const char *talkers_of_name(enum abi_talker_of of); /* "source", "prefix", ... */
-/* "192.0.2.0/24", "123", "8f1c6a0b22d1e993 0102..": the payload's hash and octets. */
+/* "192.0.2.0/24", "123", "8f1c6a0b22d1e993 81800001..": the payload's hash and octets. */
 void talkers_value_format(const struct abi_talker *talker, char text[static TALKERS_VALUE_MAX]);
 double talkers_share_percent(const struct abi_talker *talker);
 double talkers_error_percent(const struct abi_talker *talker);
@@ -32,7 +32,7 @@ void talkers_summary_format(const struct talkers_lists *lists, char text[static 
 /* Of the services, now. */
 struct talkers;
 
-struct talkers *talkers_new(void); /* NULL: no memory */
+struct talkers *talkers_new(void);	    /* NULL: no memory */
 void talkers_free(struct talkers *talkers); /* NULL is fine */
 /* Out of memory: the service has no list. */
 void talkers_take(struct talkers *talkers, const struct abi_talker *talker);

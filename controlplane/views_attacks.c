@@ -18,8 +18,9 @@ view_lists_append(json_t *list, const char *service, const struct talkers_lists 
 			json_t *row;
 
 			talkers_value_format(t, value);
-			row = json_pack("{s:s, s:s, s:f, s:f}", "of", talkers_of_name((enum abi_talker_of)of), "value", value,
-					"share_percent", talkers_share_percent(t), "error_percent", talkers_error_percent(t));
+			row = json_pack("{s:s, s:s, s:f, s:f}", "of", talkers_of_name((enum abi_talker_of)of), "value",
+					value, "share_percent", talkers_share_percent(t), "error_percent",
+					talkers_error_percent(t));
 			if (service)
 				json_object_set_new(row, "service", json_string(service));
 			else
@@ -41,14 +42,14 @@ view_attack(const struct attack *attack, uint64_t now_ns)
 	attacks_reasons_format(e, reasons);
 	talkers_summary_format(&attack->talkers, summary);
 	view_lists_append(talkers, NULL, &attack->talkers);
-	return json_pack("{s:I, s:s, s:s, s:s, s:i, s:I, s:I, s:s, s:I, s:I, s:I, s:f, s:s, s:s, s:o}", "id", (json_int_t)e->id,
-			 "service", attack->service, "state", attack->ended_ns ? "over" : "goes on", "vector", attack->vector,
-			 "vector_percent", e->vector_percent, "begun_s",
+	return json_pack("{s:I, s:s, s:s, s:s, s:i, s:I, s:I, s:s, s:I, s:I, s:I, s:f, s:s, s:s, s:o}", "id",
+			 (json_int_t)e->id, "service", attack->service, "state", attack->ended_ns ? "over" : "goes on",
+			 "vector", attack->vector, "vector_percent", e->vector_percent, "begun_s",
 			 (json_int_t)((now_ns - attack->begun_ns) / CLOCK_NS_PER_S), "lasted_s",
 			 (json_int_t)((until_ns - attack->begun_ns) / CLOCK_NS_PER_S), "meters", meters, "peak_pps",
 			 (json_int_t)e->peak_pps, "peak_kbps", (json_int_t)(e->peak_bps / 1000), "packets",
-			 (json_int_t)e->packets, "stopped_percent", attacks_stopped_percent(e), "by", reasons, "top", summary,
-			 "talkers", talkers);
+			 (json_int_t)e->packets, "stopped_percent", attacks_stopped_percent(e), "by", reasons, "top",
+			 summary, "talkers", talkers);
 }
 
 json_t *

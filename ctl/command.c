@@ -14,8 +14,9 @@ enum { TIMEOUT_DEFAULT_S = 30, TIMEOUT_MAX_S = 86400 };
 
 static const char usage[] =
 	"usage: nearcastctl [options] COMMAND\n"
-	"  status | services | backends [POOL] | vips | bgp | workers | ports | drops | attacks | lists |\n"
-	"  signatures | filters\n"
+	"  status | services | backends [POOL] | vips | bgp | workers | ports | drops | lists | signatures | filters\n"
+	"  attacks [ID]                  that go on or are over; with ID or --verbose: who they came from\n"
+	"  talkers [SERVICE]             who sends the most now\n"
 	"  filter add EXPRESSION         drop (or --action count) what a tcpdump expression matches, with --service, --for;\n"
 	"                                --object FILE [--section NAME] in place of the expression: an eBPF program\n"
 	"  filter remove ID              one that was added by hand\n"
@@ -30,6 +31,7 @@ static const char usage[] =
 	"  --json            the result as it is\n"
 	"  --watch           again each second\n"
 	"  --all             drops: those that count nothing too\n"
+	"  --verbose         attacks: all of each\n"
 	"  --timeout TIME    wait, node drain: at most so long, as 500ms, 30s, 2m (30s; node drain: 60m)\n"
 	"  --for TIME        list add, filter add: 90s, 10m, 2h, 7d; else for good\n"
 	"  --comment TEXT    list add: why\n"
@@ -73,7 +75,9 @@ static const struct view {
 			    {"LEFT s", "left_s"}, {"FILTER", "filter"})},
 	{"signatures", COLUMNS({"SIGNATURE", "name"}, {"PROTO", "protocol"}, {"ACTION", "action"}, {"HITS", "hits"},
 			       {"KNOWN BY", "known_by"})},
-	{"attacks", COLUMNS({"ID", "id"}, {"SERVICE", "service"}, {"STATE", "state"}, {"BEGAN s", "begun_s"},
+	{"talkers", COLUMNS({"SERVICE", "service"}, {"WHAT", "of"}, {"VALUE", "value"}, {"SHARE%", "share_percent"},
+			    {"+-%", "error_percent"})},
+	{"attacks", COLUMNS({"ID", "id"}, {"SERVICE", "service"}, {"STATE", "state"}, {"VECTOR", "vector"}, {"BEGAN s", "begun_s"},
 			    {"LASTED s", "lasted_s"}, {"OVER IN", "meters"}, {"PEAK pps", "peak_pps"},
 			    {"kbit/s", "peak_kbps"}, {"PACKETS", "packets"}, {"STOPPED%", "stopped_percent"},
 			    {"BY", "by"})},
@@ -87,6 +91,8 @@ static const struct {
 	{{"status"}, "status"},
 	{{"reload"}, "reload"},
 	{{"backends", ""}, "backends"},
+	{{"attacks", ""}, "attacks"},
+	{{"talkers", ""}, "talkers"},
 	{{"backend", "drain", ""}, "backend.drain"},
 	{{"backend", "undrain", ""}, "backend.undrain"},
 	{{"node", "drain"}, "node.drain"},
@@ -137,6 +143,9 @@ option_take(struct command *c, int option, char fault[static COMMAND_FAULT_MAX])
 	case 'a':
 		c->is_all = true;
 		return 0;
+	case 'v':
+		c->is_verbose = true;
+		return 0;
 	case 'n':
 		c->no_wait = true;
 		return 0;
@@ -181,6 +190,7 @@ command_parse(int argc, char **argv, struct command *command, char fault[static 
 	static const struct option longs[] = {
 		{"socket", required_argument, NULL, 's'},  {"json", no_argument, NULL, 'j'},
 		{"watch", no_argument, NULL, 'w'},	   {"all", no_argument, NULL, 'a'},
+		{"verbose", no_argument, NULL, 'v'},
 		{"timeout", required_argument, NULL, 't'}, {"no-wait", no_argument, NULL, 'n'},
 		{"for", required_argument, NULL, 'f'},	   {"comment", required_argument, NULL, 'c'},
 		{"service", required_argument, NULL, 'S'}, {"action", required_argument, NULL, 'A'},
@@ -281,7 +291,8 @@ params_of(const struct command *c)
 		return list_params(c);
 	if (strcmp(c->words[0], "filter") == 0)
 		return filter_params(c);
-
+	if (strcmp(c->words[0], "talkers") == 0)
+		return json_pack("{s:s}", "service", c->words[1]);
 	if (strcmp(c->words[0], "backend") == 0)
 		return json_pack("{s:s}", "backend", c->words[2]);
 	if (strcmp(c->words[0], "wait") == 0)
@@ -312,18 +323,43 @@ command_columns(const struct command *command)
 	return view ? view->columns : NULL;
 }
 
+const struct table_column *
+command_details(const struct command *command, const char **member)
+{
+	static const struct table_column talkers[] = {{"WHAT", "of"},	       {"VALUE", "value"},     {"PACKETS", "packets"},
+						      {"SHARE%", "share_percent"}, {"+-%", "error_percent"}, {0}};
+
+	*member = "talkers";
+	return strcmp(command->words[0], "attacks") == 0 && (command->is_verbose || command->n_words == 2) ? talkers : NULL;
+}
+
+/* Is the row one of those that the command's second word asks for? */
+static bool
+row_is_asked_for(const struct command *command, const json_t *row)
+{
+	const char *pool = json_string_value(json_object_get(row, "pool"));
+	char id[24];
+
+	if (command->n_words != 2)
+		return true;
+	if (strcmp(command->words[0], "backends") == 0)
+		return pool && strcmp(pool, command->words[1]) == 0;
+	if (strcmp(command->words[0], "attacks") != 0)
+		return true;
+	snprintf(id, sizeof(id), "%lld", (long long)json_integer_value(json_object_get(row, "id")));
+	return strcmp(id, command->words[1]) == 0;
+}
+
 void
 command_narrow(const struct command *command, json_t *list)
 {
-	bool one_pool = strcmp(command->words[0], "backends") == 0 && command->n_words == 2;
 	bool no_zeros = strcmp(command->words[0], "drops") == 0 && !command->is_all && !command->is_json;
 
 	for (size_t i = json_array_size(list); i-- > 0;) {
 		const json_t *row = json_array_get(list, i);
-		const char *pool = json_string_value(json_object_get(row, "pool"));
-		bool is_other = one_pool && (!pool || strcmp(pool, command->words[1]) != 0);
 
-		if (is_other || (no_zeros && json_integer_value(json_object_get(row, "packets")) == 0))
+		if (!row_is_asked_for(command, row) ||
+		    (no_zeros && json_integer_value(json_object_get(row, "packets")) == 0))
 			json_array_remove(list, i);
 	}
 }

@@ -17,6 +17,7 @@ struct command {
 	bool is_json;
 	bool is_watch;
 	bool is_all;
+	bool is_verbose;
 	bool no_wait;
 	bool wants_help;
 	bool wants_version;
@@ -40,7 +41,10 @@ const char *command_method(const struct command *command, json_t **params);
 /* The columns of a command that shows a list; NULL: it shows an object. */
 const struct table_column *command_columns(const struct command *command);
 
-/* Leaves out of a list what wasn't asked for: other pools' backends, drops that count nothing. */
+/* A list whose rows are shown one by one, each with a list of its own: that one's member and columns; else NULL. */
+const struct table_column *command_details(const struct command *command, const char **member);
+
+/* Leaves out of a list what wasn't asked for: other pools' backends, other attacks, drops that count nothing. */
 void command_narrow(const struct command *command, json_t *list);
 
 const char *command_usage(void);

@@ -12,16 +12,41 @@
 
 enum { DRAIN_TIMEOUT_S = 3600, ANSWER_S = 10, AGAIN_US = 100000 };
 
+/* Rows as what they are, each with the list that it has. */
+static void
+show_details(const json_t *rows, const char *member, const struct table_column *columns)
+{
+	size_t i;
+	json_t *row;
+
+	if (json_array_size(rows) == 0)
+		puts("none");
+	json_array_foreach(rows, i, row)
+	{
+		json_t *list = json_incref(json_object_get(row, member));
+
+		if (i > 0)
+			putchar('\n');
+		json_object_del(row, member);
+		table_print_object(stdout, row);
+		table_print(stdout, list, columns);
+		json_decref(list);
+	}
+}
+
 static void
 show(const struct command *c, json_t *answer)
 {
-	const struct table_column *columns = command_columns(c);
+	const struct table_column *columns = command_columns(c), *details;
+	const char *member;
 
 	if (columns)
 		command_narrow(c, answer);
 	if (c->is_json) {
 		json_dumpf(answer, stdout, JSON_INDENT(2) | JSON_ENCODE_ANY);
 		putchar('\n');
+	} else if ((details = command_details(c, &member))) {
+		show_details(answer, member, details);
 	} else if (columns) {
 		table_print(stdout, answer, columns);
 	} else {

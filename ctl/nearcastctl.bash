@@ -12,11 +12,12 @@ _nearcastctl() {
 	done
 	local choices
 	case "${words[*]}" in
-	'') choices='status services backends vips bgp workers ports drops attacks lists signatures filters reload backend node list filter wait' ;;
+	'') choices='status services backends vips bgp workers ports drops attacks talkers lists signatures filters reload backend node list filter wait' ;;
 	backend | node) choices='drain undrain' ;;
 	list | filter) choices='add remove' ;;
 	'list add '*) choices='drop allow limit' ;;
 	wait) choices='dataplane generation settled established announced drained' ;;
+	talkers) choices=$(nearcastctl --json services 2>/dev/null | sed -n 's/.*"name": "\(.*\)",*/\1/p') ;;
 	backends) choices=$(nearcastctl --json backends 2>/dev/null | sed -n 's/.*"pool": "\(.*\)",*/\1/p' | sort -u) ;;
 	'backend drain' | 'backend undrain')
 		choices=$(nearcastctl --json backends 2>/dev/null |
@@ -25,7 +26,7 @@ _nearcastctl() {
 	*) choices='' ;;
 	esac
 	case $current in
-	-*) choices='--socket --json --watch --all --timeout --for --comment --service --action --object --section --no-wait --version --help' ;;
+	-*) choices='--socket --json --watch --all --verbose --timeout --for --comment --service --action --object --section --no-wait --version --help' ;;
 	esac
 	mapfile -t COMPREPLY < <(compgen -W "$choices" -- "$current")
 }

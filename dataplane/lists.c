@@ -48,24 +48,29 @@ struct lists {
 	struct change log[LOG_MAX];
 };
 
-enum { NEAR_HUGE = 2 << 20 };
-
-static size_t
-near_octets(enum list_near near)
-{
-	return (size_t)1 << ((near == LIST_NEAR_HOST ? LIST_NEAR_HOST_BITS : LIST_NEAR_BITS) - 3);
-}
+enum { NEAR_HUGE = 2 << 20, NEAR_OCTETS = 1 << (LIST_NEAR_BITS - 3) };
+_Static_assert(LIST_NEAR_WORDS + 6 == LIST_NEAR_BITS, "all have the same size");
 
 static uint64_t *
-near_new(enum list_near near)
+near_new(void)
 {
-	uint64_t *bits = aligned_alloc(NEAR_HUGE, near_octets(near));
+	uint64_t *bits = aligned_alloc(NEAR_HUGE, NEAR_OCTETS);
 
 	if (bits) {
-		madvise(bits, near_octets(near), MADV_HUGEPAGE); /* a wish: random access */
-		memset(bits, 0, near_octets(near));
+		madvise(bits, NEAR_OCTETS, MADV_HUGEPAGE); /* a wish: random access */
+		memset(bits, 0, NEAR_OCTETS);
 	}
 	return bits;
+}
+
+/* n bits from first on; n is a power of two, and first a multiple of it. */
+static void
+near_set(uint64_t *bits, uint32_t first, uint32_t n)
+{
+	if (n < 64)
+		__atomic_fetch_or(&bits[first / 64], ((UINT64_C(1) << n) - 1) << (first % 64), __ATOMIC_RELAXED);
+	for (uint32_t at = first / 64; n >= 64 && at < (first + n) / 64; at++)
+		__atomic_store_n(&bits[at], UINT64_MAX, __ATOMIC_RELAXED);
 }
 
 /* Before the entry can be seen. */
@@ -73,21 +78,21 @@ static void
 near_note(struct lists *l, const struct change *change)
 {
 	enum list_near near = change->is_v6 ? LIST_NEAR_V6 : change->len == 32 ? LIST_NEAR_HOST : LIST_NEAR_V4;
-	uint32_t first = list_near_at(change->key, near), n = 1;
+	uint32_t address = (uint32_t)(change->key >> 96);
 
 	if (!l->near[near])
-		l->near[near] = near_new(near);
+		l->near[near] = near_new();
 	if (!l->near[near] || (change->is_v6 && change->len < LIST_NEAR_V6_LEN))
 		l->is_near[change->is_v6] = true;
 	if (!l->near[near])
 		return;
-	if (near == LIST_NEAR_V4 && change->len < LIST_NEAR_BITS)
-		n = UINT32_C(1) << (LIST_NEAR_BITS - change->len);
-	/* n is a power of two, and `first` a multiple of it. */
-	if (n < 64)
-		__atomic_fetch_or(&l->near[near][first / 64], ((UINT64_C(1) << n) - 1) << (first % 64), __ATOMIC_RELAXED);
-	for (uint32_t at = first / 64; n >= 64 && at < (first + n) / 64; at++)
-		__atomic_store_n(&l->near[near][at], UINT64_MAX, __ATOMIC_RELAXED);
+	if (near == LIST_NEAR_V6)
+		near_set(l->near[near], list_near_v6((uint64_t)(change->key >> 64)), 1);
+	else if (near == LIST_NEAR_V4)
+		near_set(l->near[near], list_near_v4(address), UINT32_C(1) << (LIST_NEAR_BITS - RTE_MIN(change->len, LIST_NEAR_BITS)));
+	else
+		__atomic_fetch_or(&l->near[near][list_near_word(list_near_host(address))],
+				  list_near_mask(list_near_host(address)), __ATOMIC_RELAXED);
 }
 
 static void
@@ -315,7 +320,7 @@ lists_octets(const struct lists *l)
 	for (unsigned i = 0; i < 2; i++)
 		octets += trie_octets(&l->copies[i].v4) + trie_octets(&l->copies[i].v6);
 	for (unsigned i = 0; i < LIST_NEARS; i++)
-		octets += l->near[i] ? near_octets((enum list_near)i) : 0;
+		octets += l->near[i] ? NEAR_OCTETS : 0;
 	return octets;
 }
 

@@ -17,7 +17,7 @@
 enum {
 	METER_PERIOD_MS = 50, /* between two looks */
 	METER_BEGIN_MS = 200, /* from an attack's begin to its first report */
-	METER_TELL_S = 5,     /* between two reports of an attack that goes on */
+	METER_TELL_S = 2,     /* between two reports of an attack that goes on */
 };
 
 struct meter;

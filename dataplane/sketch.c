@@ -8,7 +8,8 @@
 static uint64_t
 tag_of(const struct sketch_key *key)
 {
-	uint64_t a = flowhash_load(key->octets), b = flowhash_load(key->octets + 8), c = flowhash_load(key->octets + 16);
+	uint64_t a = flowhash_load(key->octets), b = flowhash_load(key->octets + 8),
+		 c = flowhash_load(key->octets + 16);
 
 	return flowhash_mum(flowhash_mum(a ^ FLOWHASH_K0, b ^ FLOWHASH_K1) ^ c, FLOWHASH_K2);
 }

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Who is most frequent in a stream, in constant memory: Space-Saving (Metwally, Agrawal, El Abbadi, "Efficient Computation of
- * Frequent and Top-k Elements in Data Streams", 2005), with weights. There are SKETCH_COUNTERS counters, each of a key. A key
- * that has one adds to it; one that has none takes over the smallest, with its count, and notes that count as what its own may
- * be wrong by. So, for a stream of weight W, whatever its order and however many keys an attacker makes up:
+ * Who is most frequent in a stream, in constant memory: Space-Saving (Metwally, Agrawal, El Abbadi, "Efficient
+ * Computation of Frequent and Top-k Elements in Data Streams", 2005), with weights. There are SKETCH_COUNTERS counters,
+ * each of a key. A key that has one adds to it; one that has none takes over the smallest, with its count, and notes
+ * that count as what its own may be wrong by. So, for a stream of weight W, whatever its order and however many keys an
+ * attacker makes up:
  *
  *   every key heavier than W / SKETCH_COUNTERS has a counter,
  *   weight <= count, and count - error <= weight,
@@ -16,7 +17,7 @@
 
 #include "base/types.h"
 
-enum { SKETCH_COUNTERS = 64, SKETCH_KEY = 24 };
+enum { SKETCH_COUNTERS = 128, SKETCH_KEY = 24 };
 
 /* Compared whole: what isn't used is zero. */
 struct sketch_key {
@@ -31,8 +32,8 @@ struct sketch_counter {
 
 /* Zeroed is empty. */
 struct sketch {
-	uint64_t total; /* W */
-	uint64_t tags[SKETCH_COUNTERS];	  /* a hash of the counter's key: most that differ are told by it */
+	uint64_t total;			/* W */
+	uint64_t tags[SKETCH_COUNTERS]; /* a hash of the counter's key: most that differ are told by it */
 	struct sketch_counter counters[SKETCH_COUNTERS];
 };
 

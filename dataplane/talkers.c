@@ -9,7 +9,7 @@
 #include "dataplane/sketch.h"
 
 enum {
-	TOLD_PERCENT = 1,    /* of all: less is no talker */
+	TOLD_PART = 200,      /* of all: who has surely sent less than one in so many packets is no talker */
 	STOPPED_PERCENT = 10, /* of all: with fewer stopped, the vector is that of all */
 	SERVICES_A_TICK = 4,
 	PAYLOAD_AT = 2,
@@ -35,7 +35,7 @@ struct service {
 	uint64_t key;
 	uint8_t prefix_v4_len;
 	uint8_t prefix_v6_len;
-	bool is_fresh; /* there is something that wasn't told yet */
+	bool is_fresh;	 /* there is something that wasn't told yet */
 	uint32_t attack; /* id, 0: none */
 	uint64_t told_ns;
 	struct tally recent;
@@ -45,9 +45,9 @@ struct service {
 struct talkers {
 	struct talkers_config config;
 	uint64_t halved_ns;
-	unsigned next; /* to be told, by its index */
-	unsigned n_told; /* records, since the last tick */
-	uint64_t packets_per_s; /* of the services that were told so far */
+	unsigned next;				    /* to be told, by its index */
+	unsigned n_told;			    /* records, since the last tick */
+	uint64_t packets_per_s;			    /* of the services that were told so far */
 	struct service *services[ABI_SERVICES_MAX]; /* NULL: not guarded, or no memory */
 };
 
@@ -149,7 +149,8 @@ source_add(struct tally *tally, const struct sample *sample, const struct servic
 {
 	bool is_v6 = sample->flags & PACKET_V6;
 	struct prefix prefixes[] = {
-		[ABI_TALKER_SOURCE] = {.addr = is_v6 ? addr_v6(sample->source) : addr_v4(sample->source), .len = is_v6 ? 128 : 32},
+		[ABI_TALKER_SOURCE] = {.addr = is_v6 ? addr_v6(sample->source) : addr_v4(sample->source),
+				       .len = is_v6 ? 128 : 32},
 	};
 	struct prefix wide = prefix_of(&prefixes[0].addr, is_v6 ? s->prefix_v6_len : s->prefix_v4_len);
 	struct sketch_key key;
@@ -218,7 +219,7 @@ talkers_take(struct talkers *t, struct sample_ring *ring)
 {
 	struct sample sample;
 
-	for (unsigned i = 0; i < SAMPLE_RING && sample_pop(ring, &sample); i++) {
+	for (unsigned i = 0; i < SAMPLE_RING && sample_ring_pop(ring, &sample); i++) {
 		struct service *s = t->services[sample.service];
 
 		if (!s)
@@ -271,7 +272,15 @@ talker_tell(struct talkers *t, const union abi_record *record)
 	t->config.tell(t->config.context, record);
 }
 
-/* Of samples that stand for `weight` packets each, n packets are known to the root of n * weight. */
+/* What a count may be off by: what the sketch says, and two standard deviations of the sampling, which of n packets seen by
+ * samples of `weight` is the root of n * weight. */
+static uint64_t
+error_of(const struct sketch_counter *c, const struct tally *tally)
+{
+	return c->error + 2 * root(c->count * (total_of(tally) / tally->samples));
+}
+
+/* A talker is one that has surely sent its part, and whose count is more than what it may be off by. */
 static void
 list_tell(struct talkers *t, const struct service *s, const struct tally *tally, enum abi_talker_of of, uint32_t attack)
 {
@@ -284,11 +293,13 @@ list_tell(struct talkers *t, const struct service *s, const struct tally *tally,
 	unsigned n = sketch_top(&tally->sketches[of], top, ABI_TALKER_RANKS), told = 0;
 
 	for (unsigned i = 0; i < n; i++) {
-		if ((top[i]->count - top[i]->error) * 100 < record.talker.total * TOLD_PERCENT)
+		uint64_t error = error_of(top[i], tally);
+
+		if ((top[i]->count - top[i]->error) * TOLD_PART < record.talker.total || error >= top[i]->count)
 			continue;
 		record.talker.rank = (uint8_t)told++;
 		record.talker.packets = top[i]->count;
-		record.talker.error = top[i]->error + 2 * root(top[i]->count * (record.talker.total / tally->samples));
+		record.talker.error = error;
 		memcpy(record.talker.value, &top[i]->key, SKETCH_KEY);
 		talker_tell(t, &record);
 	}
@@ -328,7 +339,8 @@ talkers_tick(struct talkers *t, uint64_t now_ns)
 	}
 	if (halves)
 		t->halved_ns = now_ns;
-	for (unsigned i = 0; told < SERVICES_A_TICK && i < ABI_SERVICES_MAX; i++, t->next = (t->next + 1) % ABI_SERVICES_MAX) {
+	for (unsigned i = 0; told < SERVICES_A_TICK && i < ABI_SERVICES_MAX;
+	     i++, t->next = (t->next + 1) % ABI_SERVICES_MAX) {
 		struct service *s = t->services[t->next];
 
 		if (!s || !s->is_fresh || now_ns - s->told_ns < TALKERS_TELL_S * CLOCK_NS_PER_S)

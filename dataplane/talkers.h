@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Who sends to guarded services, and what an attack is made of. The workers' samples (stage/sample.h) are taken off their rings
- * and counted, all workers' together, in a sketch for each enum abi_talker_of: of the last seconds, and of an attack since it
- * began. What has at least a percent is told (ABI_TALKER): an attack's before each of its events, a service's every
- * few seconds. And it is said here how much to sample: the less of a service, the more comes for it.
+ * Who sends to guarded services, and what an attack is made of. The workers' samples (stage/sample.h) are taken off
+ * their rings and counted, all workers' together, in a sketch for each enum abi_talker_of: of the last seconds, and of
+ * an attack since it began. What stands out is told (ABI_TALKER): an attack's before each of its events, a service's
+ * every few seconds. And it is said here how much to sample: the less of a service, the more comes for it.
  *
  * A service's memory is allocated when it is first guarded. Main lcore only; time is an argument.
  */
@@ -14,10 +14,10 @@
 #include "dataplane/stage/sample.h"
 
 enum {
-	TALKERS_HALF_S = 4, /* what is older than this weighs half */
-	TALKERS_TELL_S = 2, /* between two reports of a service */
+	TALKERS_HALF_S = 4,	/* what is older than this weighs half */
+	TALKERS_TELL_S = 2,	/* between two reports of a service */
 	TALKERS_PEACE_HZ = 256, /* samples a second that are wanted of a service */
-	TALKERS_ARMED_HZ = 4096,
+	TALKERS_ARMED_HZ = 2048,
 	TALKERS_QUIET_PPS = 500000, /* of all services: below it there is time to look more often */
 	TALKERS_STRIDE_QUIET = 6,   /* one packet in 64 is looked at */
 	TALKERS_STRIDE_ARMED = 4,

@@ -77,7 +77,7 @@ worker_new(struct worker_shared *shared, unsigned index)
 	w->shared = shared;
 	w->tsc_hz = rte_get_tsc_hz();
 	w->fragments = fragments_new(FRAGMENT_ENTRIES, SOCKET_ID_ANY);
-	w->samples = rte_zmalloc("samples", sizeof(*w->samples), RTE_CACHE_LINE_SIZE);
+	w->samples = sample_ring_new();
 	if (!w->fragments || !w->samples) {
 		worker_free(w);
 		return NULL;
@@ -100,7 +100,7 @@ worker_free(struct worker *w)
 {
 	if (!w)
 		return;
-	rte_free(w->samples);
+	sample_ring_free(w->samples);
 	fragments_free(w->fragments);
 	rte_free(w);
 }

@@ -102,7 +102,6 @@ transaction_seeds() {
 	END
 }
 
-# Where a target begins: files that somebody wrote, besides what earlier runs found.
 # packet_seeds DIR: a SYN, a reset, a fragment and a DNS query of each family, behind an octet that arms everything.
 packet_seeds() {
 	/usr/bin/python3 - "$@" <<-'END'
@@ -122,6 +121,22 @@ packet_seeds() {
 	END
 }
 
+# event_seeds DIR: talkers of an attack, and its event (abi/records.h); odd types are events.
+event_seeds() {
+	/usr/bin/python3 - "$@" <<-'END'
+	import pathlib, struct, sys
+	talker = lambda of, attack, value, rank=0: struct.pack("<HBBIQQQQ24s", 130, of, rank, attack, 9, 50, 5, 100, value)
+	source = lambda family, length, *octets: struct.pack("<B3x16sB3x", family, bytes(octets), length)
+	event = lambda state: struct.pack("<HBBI5QI8sBBH", 131, state, 1, 7, 9, 1000, 800, 100, 90, 5000, b"\x25\x23\0\0\x50\x32\0\0", 7, 99, 123)
+	values = (source(4, 32, 192, 0, 2, 1), source(6, 48, 0x20, 1, 0xd, 0xb8), struct.pack("<I20x", 123), struct.pack("<I20x", 40),
+	          struct.pack("<I20x", 64), b"\1" * 24)
+	for attack in (0, 7):
+	    lists = b"".join(talker(of, attack, value) for of, value in enumerate(values)) + talker(2, attack, values[3], 1)
+	    pathlib.Path(sys.argv[1], f"talkers{attack}").write_bytes(lists + event(0) + event(1) + lists + event(2))
+	END
+}
+
+# Where a target begins: files that somebody wrote, besides what earlier runs found.
 seed() {
 	local corpus=$build/corpus/$1
 	mkdir -p "$corpus"
@@ -132,6 +147,7 @@ seed() {
 	control) printf '{"jsonrpc":"2.0","id":1,"method":"echo","params":{"name":"x"}}\n' >"$corpus/request" ;;
 	transaction) transaction_seeds "$corpus" ;;
 	guard) packet_seeds "$corpus" ;;
+	events) event_seeds "$corpus" ;;
 	program)
 		echo 'udp and src port 123 and greater 400' >"$corpus/expression"
 		clang -O2 -target bpf -I "/usr/include/$(uname -m)-linux-gnu" -c tests/unit/guard/filter.bpf.c -o "$corpus/object"

@@ -34,7 +34,16 @@ answer_load(const uint8_t *octets)
  * first, and came to our MAC. */
 bool answer_is_due(const struct packet *p);
 
-void answer_swap(uint8_t *a, uint8_t *b, size_t len); /* len <= 16 */
+/* len <= 16, best a constant. */
+static inline void
+answer_swap(uint8_t *a, uint8_t *b, size_t len)
+{
+	uint8_t kept[16];
+
+	memcpy(kept, a, len);
+	memcpy(a, b, len);
+	memcpy(b, kept, len);
+}
 
 /* The frame ends after its first len octets, which are in the first segment. */
 void answer_cut(struct rte_mbuf *mbuf, uint32_t len);

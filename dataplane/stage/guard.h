@@ -36,6 +36,7 @@ enum {
 	GUARD_LIMITS = 6,
 	GUARD_SCOPE_CLASS = 0x8000, /* | class, where limits' scopes have a service: no service has such an index */
 	GUARD_LEARN_BURSTS = 8, /* in peace, one source of so many bursts is noted */
+	GUARD_ASKED = 16384,	/* sources asked last, a power of two */
 };
 
 /* Of a service, by what it was configured. */
@@ -117,6 +118,7 @@ struct guard {
 	struct signature scan;
 	uint64_t seen_key;   /* of a source to be noted in the next burst; 0: none */
 	unsigned bursts;     /* in peace, since a source was noted */
+	uint16_t asked[GUARD_ASKED]; /* a part of the key of who was asked, by another part of it */
 };
 
 enum {
@@ -203,15 +205,18 @@ guard_key(const struct guard_shared *s, const struct guard_service *service, con
 	return limit_key_v4(s->seed, scope, src, is_prefix ? service->prefix_v4_len : 32);
 }
 
-/* Which of the service's limits ask for this packet. One that is only answered reaches no backend: of an opening the
- * openings are enough to keep the node from answering one victim without end. */
+/*
+ * Which of the service's limits ask for this packet. One that is only answered reaches no backend: the address's openings
+ * are enough to keep the node from answering one victim without end. Its prefix is not charged: else who spoofs a client's
+ * neighbours would keep the client from being asked.
+ */
 static inline uint8_t
 guard_limits_of(const struct guard_service *service, const struct packet *p, bool is_asked)
 {
-	enum { OPENINGS = 1 << LIMIT_OPENINGS | 1 << (LIMIT_OPENINGS + GUARD_LIMITS / 2) };
+	enum { OPENING = 1 << LIMIT_OPENINGS, OPENINGS = OPENING | 1 << (LIMIT_OPENINGS + GUARD_LIMITS / 2) };
 
-	if (is_asked && p->flags & PACKET_OPENS && service->limits & OPENINGS)
-		return service->limits & OPENINGS;
+	if (is_asked && p->flags & PACKET_OPENS && service->limits & OPENING)
+		return OPENING;
 	return p->flags & PACKET_OPENS ? service->limits : (uint8_t)(service->limits & ~OPENINGS);
 }
 
@@ -328,6 +333,21 @@ guard_is_allowed(const struct guard_shared *s, const struct guard_service *servi
 	return !allowance->is_over;
 }
 
+/*
+ * Who is asked for the first time owes its limits nothing yet. So a flood from random sources costs no line of the limits'
+ * table, and who comes again is charged; to be asked more often than that, a source would need a flood that turns over
+ * GUARD_ASKED sources in between, each at its share of it.
+ */
+static inline bool
+guard_is_asked_again(struct guard *g, uint64_t key)
+{
+	uint16_t *last = &g->asked[key % GUARD_ASKED], tag = (uint16_t)(key >> 16) | 1;
+	bool is_again = *last == tag;
+
+	*last = tag;
+	return is_again;
+}
+
 /* The lines of the limits that ask for the packet are on their way. */
 static inline void
 guard_limits_fetch(const struct guard_shared *s, const struct guard_service *service, struct guard_item *item,
@@ -367,7 +387,10 @@ guard_source_pass(struct guard *g, const struct guard_table *t, struct burst *b,
 				continue;
 			}
 		}
-		item->limits = item->mode == GUARD_ARMED ? guard_limits_of(service, p, item->is_asked) : 0;
+		if (item->mode != GUARD_ARMED || (item->is_asked && !guard_is_asked_again(g, item->known_key)))
+			item->limits = 0;
+		else
+			item->limits = guard_limits_of(service, p, item->is_asked);
 		guard_limits_fetch(g->shared, service, item, p);
 		if (left != i)
 			items[left] = *item;

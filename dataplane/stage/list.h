@@ -70,9 +70,12 @@ struct list_trie {
 	const list_value *shorter; /* by root */
 };
 
-/* What most sources are told by from all entries, in one look or two: bits that are set when some entry may hold an
- * address. An IPv4 address has two of them: of a hash of all of it, for entries that are hosts, and of its first 24 bits for
- * the others; an IPv6 address one, of a hash of its first 48 bits. NULL: there is no such entry. */
+/*
+ * What most sources are told by from all entries, in one look or two: bits that are set when some entry may hold an
+ * address. Entries that are IPv4 hosts have three bits of one word (a Bloom filter whose blocks are words: of a million
+ * entries one stranger in a hundred seems to be one, where a bit for each would let six pass); the other IPv4 entries a bit
+ * for each first 24 bits; IPv6 ones a bit by a hash of the first 48. NULL: there is no such entry.
+ */
 enum list_near { LIST_NEAR_HOST = 0, LIST_NEAR_V4, LIST_NEAR_V6, LIST_NEARS };
 
 struct list_tables {
@@ -82,22 +85,39 @@ struct list_tables {
 	bool is_near[2]; /* IPv4, IPv6: all addresses are to be looked up */
 };
 
-enum { LIST_NEAR_HOST_BITS = 24, LIST_NEAR_BITS = 24, LIST_NEAR_V6_LEN = 48 };
+enum { LIST_NEAR_BITS = 24, LIST_NEAR_WORDS = 18 /* bits of a word's index */, LIST_NEAR_V6_LEN = 48 };
 
-/* Which bit is the address's. */
-static inline uint32_t
-list_near_at(list_key key, enum list_near near)
+/* Addresses, of IPv6 the first 64 bits, are in host order. */
+
+/* The word's index is at the top of the hash, what chooses its bits behind. */
+static inline uint64_t
+list_near_host(uint32_t address)
 {
-	uint64_t hash = (near == LIST_NEAR_HOST ? (uint64_t)(key >> 96) : (uint64_t)(key >> 80)) * UINT64_C(0x9e3779b97f4a7c15);
+	return address * UINT64_C(0x9e3779b97f4a7c15);
+}
 
-	switch (near) {
-	case LIST_NEAR_HOST:
-		return (uint32_t)(hash >> (64 - LIST_NEAR_HOST_BITS));
-	case LIST_NEAR_V4:
-		return (uint32_t)(key >> (128 - LIST_NEAR_BITS));
-	default:
-		return (uint32_t)(hash >> (64 - LIST_NEAR_BITS));
-	}
+static inline uint32_t
+list_near_word(uint64_t hash)
+{
+	return (uint32_t)(hash >> (64 - LIST_NEAR_WORDS));
+}
+
+static inline uint64_t
+list_near_mask(uint64_t hash)
+{
+	return UINT64_C(1) << (hash >> 40 & 63) | UINT64_C(1) << (hash >> 34 & 63) | UINT64_C(1) << (hash >> 28 & 63);
+}
+
+static inline uint32_t
+list_near_v4(uint32_t address)
+{
+	return address >> (32 - LIST_NEAR_BITS);
+}
+
+static inline uint32_t
+list_near_v6(uint64_t high)
+{
+	return (uint32_t)((high >> (64 - LIST_NEAR_V6_LEN)) * UINT64_C(0x9e3779b97f4a7c15) >> (64 - LIST_NEAR_BITS));
 }
 
 /* Where workers find the tables in force. Never NULL; lives as long as the lists. */
@@ -284,83 +304,132 @@ list_lookup_bulk(const struct list_tables *tables, const list_key keys[], list_v
 		list_lookup_group(trie, keys + i, values + i, RTE_MIN(n - i, (unsigned)LIST_GROUP), is_v6);
 }
 
-/* A group's packets of one family: their keys, their bits, and where they stand in the burst. */
-struct list_gather {
-	unsigned n;
-	list_key keys[LIST_GROUP];
-	uint8_t at[LIST_GROUP];
-};
-
 /* Relaxed: the main lcore sets the bits of an entry before it publishes the entry. */
 static inline unsigned
-list_near_has(const struct list_tables *tables, list_key key, enum list_near near)
+list_near_has(const uint64_t *bits, uint32_t at)
 {
-	uint32_t bit = list_near_at(key, near);
+	return (unsigned)(__atomic_load_n(&bits[at / 64], __ATOMIC_RELAXED) >> (at % 64)) & 1;
+}
 
-	if (!tables->near[near])
-		return 0;
-	return (unsigned)(__atomic_load_n(&tables->near[near][bit / 64], __ATOMIC_RELAXED) >> (bit % 64)) & 1;
+static inline unsigned
+list_near_has_host(const uint64_t *words, uint32_t address)
+{
+	uint64_t hash = list_near_host(address), mask = list_near_mask(hash);
+
+	return (__atomic_load_n(&words[list_near_word(hash)], __ATOMIC_RELAXED) & mask) == mask;
+}
+
+/* A group's packets: who is asked about, and where they stand in the burst. */
+struct list_gather {
+	unsigned n;
+	uint8_t at[LIST_GROUP];
+	uint64_t first[LIST_GROUP]; /* the address, of IPv6 its first 64 bits; in host order */
+};
+
+static inline void
+list_gather_v4(struct list_gather *g, const struct list_tables *tables, const struct packet *p, unsigned at)
+{
+	uint32_t address;
+
+	memcpy(&address, packet_at(p, p->src_at), sizeof(address));
+	address = rte_be_to_cpu_32(address);
+	if (tables->near[LIST_NEAR_HOST])
+		rte_prefetch0(&tables->near[LIST_NEAR_HOST][list_near_word(list_near_host(address))]);
+	if (tables->near[LIST_NEAR_V4])
+		rte_prefetch0(&tables->near[LIST_NEAR_V4][list_near_v4(address) / 64]);
+	g->at[g->n] = (uint8_t)at;
+	g->first[g->n++] = address;
 }
 
 static inline void
-list_near_fetch(const struct list_tables *tables, list_key key, enum list_near near)
+list_gather_v6(struct list_gather *g, const struct list_tables *tables, const struct packet *p, unsigned at)
 {
-	if (tables->near[near])
-		rte_prefetch0(&tables->near[near][list_near_at(key, near) / 64]);
+	uint64_t high;
+
+	memcpy(&high, packet_at(p, p->src_at), sizeof(high));
+	high = rte_be_to_cpu_64(high);
+	if (tables->near[LIST_NEAR_V6])
+		rte_prefetch0(&tables->near[LIST_NEAR_V6][list_near_v6(high) / 64]);
+	g->at[g->n] = (uint8_t)at;
+	g->first[g->n++] = high;
 }
 
 /* Leaves out whom no entry is near. */
 static inline void
 list_near_keep(struct list_gather *g, const struct list_tables *tables, bool is_v6)
 {
+	const uint64_t *hosts = tables->near[LIST_NEAR_HOST], *v4 = tables->near[LIST_NEAR_V4];
+	const uint64_t *v6 = tables->near[LIST_NEAR_V6];
 	unsigned n = 0;
 
 	for (unsigned i = 0; i < g->n; i++) {
-		list_key key = g->keys[i];
+		uint64_t first = g->first[i];
+		unsigned is_near = 0;
 
-		g->keys[n] = key;
+		if (is_v6) {
+			is_near = v6 ? list_near_has(v6, list_near_v6(first)) : 0;
+		} else {
+			is_near |= hosts ? list_near_has_host(hosts, (uint32_t)first) : 0;
+			is_near |= v4 ? list_near_has(v4, list_near_v4((uint32_t)first)) : 0;
+		}
+		g->first[n] = first;
 		g->at[n] = g->at[i];
-		n += is_v6 ? list_near_has(tables, key, LIST_NEAR_V6)
-			   : list_near_has(tables, key, LIST_NEAR_HOST) | list_near_has(tables, key, LIST_NEAR_V4);
+		n += is_near;
 	}
 	g->n = n;
+}
+
+/* Those that are left go down the trie. */
+static __rte_noinline void
+list_gather_lookup(const struct list_gather *g, const struct list_trie *trie, const struct packet *packets,
+		   list_value values[], bool is_v6)
+{
+	list_key keys[LIST_GROUP];
+	list_value got[LIST_GROUP];
+
+	for (unsigned i = 0; i < g->n; i++) {
+		const struct packet *p = &packets[g->at[i]];
+
+		keys[i] = is_v6 ? list_key_v6(packet_at(p, p->src_at)) : list_key_v4(packet_at(p, p->src_at));
+	}
+	list_lookup_group(trie, keys, got, g->n, is_v6);
+	for (unsigned i = 0; i < g->n; i++)
+		values[g->at[i]] = got[i];
+}
+
+static inline void
+list_family(struct list_gather *g, const struct list_tables *tables, const struct packet *packets, list_value values[],
+	    bool is_v6)
+{
+	const struct list_trie *trie = is_v6 ? &tables->v6 : &tables->v4;
+
+	if (!trie->nodes || g->n == 0)
+		return;
+	if (!tables->is_near[is_v6])
+		list_near_keep(g, tables, is_v6);
+	if (g->n > 0)
+		list_gather_lookup(g, trie, packets, values, is_v6);
 }
 
 static inline void
 list_group(const struct list_tables *tables, const struct packet *packets, unsigned n, list_value values[])
 {
-	struct list_gather of[2]; /* IPv4, IPv6 */
-	list_value got[LIST_GROUP];
+	struct list_gather v4, v6;
 
-	of[0].n = of[1].n = 0;
+	v4.n = v6.n = 0;
+	memset(values, 0, n * sizeof(values[0]));
 	for (unsigned i = 0; i < n; i++) {
 		const struct packet *p = &packets[i];
-		bool is_v6 = p->flags & PACKET_V6;
-		struct list_gather *g = &of[is_v6];
 
-		values[i] = 0;
 		if (unlikely(p->service == SERVICE_NONE || !packet_is_open(p)))
 			continue;
-		g->keys[g->n] = is_v6 ? list_key_v6(packet_at(p, p->src_at)) : list_key_v4(packet_at(p, p->src_at));
-		if (is_v6) {
-			list_near_fetch(tables, g->keys[g->n], LIST_NEAR_V6);
-		} else {
-			list_near_fetch(tables, g->keys[g->n], LIST_NEAR_HOST);
-			list_near_fetch(tables, g->keys[g->n], LIST_NEAR_V4);
-		}
-		g->at[g->n++] = (uint8_t)i;
+		if (p->flags & PACKET_V6)
+			list_gather_v6(&v6, tables, p, i);
+		else
+			list_gather_v4(&v4, tables, p, i);
 	}
-	for (unsigned family = 0; family < 2; family++) {
-		const struct list_trie *trie = family ? &tables->v6 : &tables->v4;
-
-		if (!trie->nodes || of[family].n == 0)
-			continue;
-		if (!tables->is_near[family])
-			list_near_keep(&of[family], tables, family == 1);
-		list_lookup_group(trie, of[family].keys, got, of[family].n, family == 1);
-		for (unsigned i = 0; i < of[family].n; i++)
-			values[of[family].at[i]] = got[i];
-	}
+	list_family(&v4, tables, packets, values, false);
+	list_family(&v6, tables, packets, values, true);
 }
 
 /* values has room for b->n. Packets for no service and settled ones get 0. */

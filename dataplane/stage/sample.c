@@ -1,11 +1,57 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "dataplane/stage/sample.h"
 
+#include <stdlib.h>
 #include <string.h>
 
+struct sample_ring *
+sample_ring_new(void)
+{
+	struct sample_ring *ring = aligned_alloc(64, sizeof(*ring));
+	void *shared = aligned_alloc(64, ring_bytes(SAMPLE_RING));
+
+	if (!ring || !shared) {
+		free(ring);
+		free(shared);
+		return NULL;
+	}
+	memset(shared, 0, ring_bytes(SAMPLE_RING));
+	*ring = (struct sample_ring){.worker = ring_init(shared, SAMPLE_RING), .main = ring_init(shared, SAMPLE_RING)};
+	return ring;
+}
+
 void
-sample_init(struct sample_state *s, const struct sample_shared *shared, struct sample_ring *ring, _Atomic uint64_t *counters,
-	    unsigned worker)
+sample_ring_free(struct sample_ring *ring)
+{
+	if (!ring)
+		return;
+	free(ring->main.shared);
+	free(ring);
+}
+
+bool
+sample_ring_push(struct sample_ring *ring, const struct sample *sample)
+{
+	union abi_record record;
+
+	memcpy(record.octets, sample, sizeof(record));
+	return ring_push(&ring->worker, &record);
+}
+
+bool
+sample_ring_pop(struct sample_ring *ring, struct sample *out)
+{
+	union abi_record record;
+
+	if (ring_pop(&ring->main, &record) <= 0)
+		return false;
+	memcpy(out, record.octets, sizeof(*out));
+	return true;
+}
+
+void
+sample_init(struct sample_state *s, const struct sample_shared *shared, struct sample_ring *ring,
+	    _Atomic uint64_t *counters, unsigned worker)
 {
 	*s = (struct sample_state){.shared = shared,
 				   .ring = ring,
@@ -106,18 +152,6 @@ sample_look(struct sample_state *s, const struct burst *b)
 	s->left = at - b->n;
 }
 
-static bool
-push(struct sample_ring *ring, const struct sample *sample)
-{
-	uint32_t head = atomic_load_explicit(&ring->head, memory_order_relaxed);
-
-	if (head - atomic_load_explicit(&ring->tail, memory_order_acquire) >= SAMPLE_RING)
-		return false;
-	ring->samples[head % SAMPLE_RING] = *sample;
-	atomic_store_explicit(&ring->head, head + 1, memory_order_release);
-	return true;
-}
-
 /* The worker alone writes its counters. */
 static void
 count(_Atomic uint64_t *counter)
@@ -132,19 +166,7 @@ sample_push(struct sample_state *s, const struct burst *b)
 		s->samples[i].verdict = b->packets[s->at[i]].verdict;
 		if (s->samples[i].verdict == VERDICT_HELD)
 			continue; /* it comes again */
-		count(&s->counters[push(s->ring, &s->samples[i]) ? WORKER_SAMPLES : WORKER_SAMPLES_LOST]);
+		count(&s->counters[sample_ring_push(s->ring, &s->samples[i]) ? WORKER_SAMPLES : WORKER_SAMPLES_LOST]);
 	}
 	s->n = 0;
-}
-
-bool
-sample_pop(struct sample_ring *ring, struct sample *out)
-{
-	uint32_t tail = atomic_load_explicit(&ring->tail, memory_order_relaxed);
-
-	if (tail == atomic_load_explicit(&ring->head, memory_order_acquire))
-		return false;
-	*out = ring->samples[tail % SAMPLE_RING];
-	atomic_store_explicit(&ring->tail, tail + 1, memory_order_release);
-	return true;
 }

@@ -58,10 +58,10 @@ def frames_of(capture):
 
 
 def spoofed(flags):
-    """TCP segments from anywhere in 16.0.0.0/4."""
+    """TCP segments from anywhere in 16.0.0.0/4, one in five from one address."""
     dice = random.Random(1)
-    for _ in range(20000):
-        source = dice.randrange(16 << 24, 32 << 24)
+    for i in range(20000):
+        source = dice.randrange(16 << 24, 32 << 24) if i % 5 else 0x14010203
         ip = struct.pack(">BBHHHBBHII", 0x45, 0, 40, dice.randrange(65536), 0x4000, 60, 6, 0, source, 0)
         yield b"\0" * 12 + b"\x08\x00" + ip + struct.pack(">HHIIBBHHH", dice.randrange(1024, 65536), 80, 1, 1, 0x50, flags, 65535, 0, 0)
 
@@ -73,13 +73,16 @@ def spoofed_udp():
         yield frame[:14] + bytes(ip) + frame[34:36] + struct.pack(">HHH", 53, 20, 0) + random.randbytes(12)
 
 
+LOUD = {"source": "20.1.2.3", "prefix": "20.1.2.0/24", "length": "40"}
+# Frames or none (a capture), the services that they are sent to, the victim; what the attack is called, and who stands out.
 FLOODS = {
-    "spoofed-syn": (lambda: spoofed(2), {6: 80}, "http4"),
-    "random-ack": (lambda: spoofed(16), {6: 80}, "http4"),
-    "random-udp": (spoofed_udp, {17: 53}, "dns4"),
-    "amp.TCP.reflection.SYNACK": (None, {6: 80}, "http4"),
-    "amp.UDP.isakmp": (None, {17: 53}, "dns4"),
-    "pkt.TCP.synflood.spoofed": (None, {6: 80}, "http4"),
+    "spoofed-syn": (lambda: spoofed(2), {6: 80}, "http4", r"SYN flood", LOUD),
+    "random-ack": (lambda: spoofed(16), {6: 80}, "http4", r"ACK flood", LOUD),
+    "random-udp": (spoofed_udp, {17: 53}, "dns4", r"UDP flood", LOUD),
+    "amp.TCP.reflection.SYNACK": (None, {6: 80}, "http4", r"SYN-ACK reflection from port 80",
+                                  {"port": "80", "length": "44"}),
+    "amp.UDP.isakmp": (None, {17: 53}, "dns4", r"UDP amplification, ike-nat-t \(port 4500\)", {"port": "4500", "length": "232"}),
+    "pkt.TCP.synflood.spoofed": (None, {6: 80}, "http4", r"SYN flood", {"length": "40", "ttl": "24[234]|23[0-9]"}),
 }
 
 
@@ -95,7 +98,7 @@ def guarded(request, tmp_path_factory):
 
 
 def flood_file(pop, directory, name):
-    frames, port, _ = FLOODS[name]
+    frames, port = FLOODS[name][:2]
     capture = CAPTURES / f"{name}.pcap"
     if not frames and not capture.exists():
         pytest.skip(f"{capture} is not there")
@@ -121,6 +124,20 @@ def opened(pop, host, first, n):
     return int(out.splitlines()[-1]), out
 
 
+def summary_holds(pop, attack, vector, talkers):
+    """What it was and who stood out, in `attacks` and in the log's line of its end."""
+    top = {t["of"]: t for t in reversed(attack["talkers"])}
+    assert re.fullmatch(vector, attack["vector"]) and attack["vector_percent"] > 60, attack
+    for of, value in talkers.items():
+        assert re.fullmatch(value, top[of]["value"]), attack["talkers"]
+        assert 0 < top[of]["share_percent"] <= 100 and top[of]["error_percent"] < 20, top[of]
+    number, log = attack["id"], (pop.dir / "controlplane-edge1.log").read_text()
+    assert re.search(rf"attack {number} on service {attack['service']} begins: .* packets/s, .* kbit/s, over in ", log)
+    assert re.search(rf"attack {number} on service {attack['service']} is over after \d+ s: {vector}, peak \d+ packets/s, .*% stopped: ", log)
+    shown = pop.ctl("attacks", str(number)).stdout
+    assert re.search(rf"^vector +{vector}$", shown, re.M) and "WHAT" in shown
+
+
 @pytest.mark.parametrize("name", FLOODS)
 def test_clients_get_through_a_flood(guarded, tmp_path, name):
     pop, victim = guarded, FLOODS[name][2]
@@ -128,6 +145,7 @@ def test_clients_get_through_a_flood(guarded, tmp_path, name):
                       flood_file(pop, tmp_path, name))
     wait("the service to be armed", lambda: service(pop, victim)["guard"] == "armed")
     before = service(pop, victim)
+    wait("its talkers", lambda: {t["of"]: t for t in pop.json("talkers", victim)}.get("length"))
     ok, said = opened(pop, "10.99.0.1", "10.77.10.%d", 200)
     assert ok >= 198, said
     bystander, said = opened(pop, "fd99::1", "fd77:10::%x", 100)
@@ -149,6 +167,7 @@ def test_clients_get_through_a_flood(guarded, tmp_path, name):
     flood.communicate(timeout=30)
     wait("the service to stand down", lambda: service(pop, victim)["guard"] == "watching")
     attack = pop.json("attacks")[0]
+    summary_holds(pop, attack, *FLOODS[name][3:])
     assert (attack["service"], attack["state"]) == (victim, "over"), pop.ctl("attacks").stdout
     assert attack["peak_pps"] > PPS / 2
     assert attack["stopped_percent"] > 80
@@ -157,7 +176,7 @@ def test_clients_get_through_a_flood(guarded, tmp_path, name):
 
 def test_tells_attacks_and_drops_by_service(guarded):
     table = guarded.ctl("attacks").stdout
-    assert re.search(r"^ID +SERVICE +STATE +BEGAN s +LASTED s +OVER IN", table)
+    assert re.search(r"^ID +SERVICE +STATE +VECTOR +BEGAN s +LASTED s +OVER IN", table)
     assert "http4" in table
     drops = {row["reason"]: row for row in guarded.json("drops")}
     assert drops["source_unknown"]["services"].get("http4", 0) > 0

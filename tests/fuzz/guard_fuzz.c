@@ -2,7 +2,7 @@
 /* sources: dataplane/stage/?*.c abi/?*.c base/?*.c */
 /* packages: libdpdk libhs libpcap */
 /*
- * Hostile packets through parse, classify and an armed guard with all that it can do, without an EAL: the mbuf is a plain
+ * Hostile packets through parse, classify, sample and an armed guard with all that it can do, without an EAL: the mbuf is a plain
  * one whose data ends where the frame ends, so that the sanitizer sees every octet read or written beyond it. The first
  * octet says how the service is guarded.
  */
@@ -12,6 +12,7 @@
 #include "dataplane/stage/classify.h"
 #include "dataplane/stage/guard.h"
 #include "dataplane/stage/parse.h"
+#include "dataplane/stage/sample.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -63,6 +64,17 @@ answer_check(const struct packet *p, uint32_t len)
 		abort();
 }
 
+/* What is served or was settled for its service is sampled, whatever it says of itself. */
+static void
+sample_check(struct sample_state *state, struct burst *b, struct sample_ring *ring)
+{
+	struct sample sample;
+
+	sample_settle(state, b);
+	if (sample_ring_pop(ring, &sample) != (b->packets[0].service != SERVICE_NONE && b->packets[0].verdict != VERDICT_HELD))
+		abort();
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -72,12 +84,17 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	uint32_t len = (uint32_t)size - 1;
 	struct rte_mbuf mbuf = {.nb_segs = 1, .data_len = (uint16_t)len, .pkt_len = len};
 	struct packet *p = &burst.packets[0];
+	static struct sample_shared wanted = {.shifts = {1}};
+	static struct sample_ring *ring;
+	_Atomic uint64_t counters[WORKER_COUNTER_COUNT] = {0};
+	struct sample_state sample;
 	struct guard_table *table;
 	struct guard guard;
 
 	if (size < 2 || size > UINT16_MAX)
 		return -1;
-	if (!classify && (!(classify = classify_new()) || guard_shared_init(&shared, 0, 0) != 0))
+	if (!classify && (!(classify = classify_new()) || guard_shared_init(&shared, 0, 0) != 0 ||
+			  !(ring = sample_ring_new())))
 		abort();
 	table = guard_new(data[0]);
 	mbuf.buf_addr = malloc(len);
@@ -93,7 +110,11 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	parse_any(p);
 	classify_packet(classify, p);
 	classify_fragment(classify, p);
+	sample_init(&sample, &wanted, ring, counters, 0);
+	sample.left = 0;
+	sample_burst(&sample, &burst);
 	guard_burst(&guard, table, &burst, true);
+	sample_check(&sample, &burst, ring);
 	if (p->verdict == VERDICT_CHALLENGED || p->verdict == VERDICT_CHECK_RESET)
 		answer_check(p, len);
 	if (packet_is_served(p) != (p->service == 0) || (packet_is_served(p) && !packet_is_open(p)))

@@ -19,8 +19,18 @@ BACKENDS = [
 ]
 
 
+ATTACKS = [
+    {"id": 2, "service": "dns", "vector": "UDP flood", "talkers": [{"of": "source", "value": "192.0.2.1", "packets": 9, "share_percent": 90.0}]},
+    {"id": 1, "service": "web", "vector": "SYN flood", "talkers": []},
+]
+
+
 def answer(request):
     method, params = request["method"], request.get("params", {})
+    if method == "attacks":
+        return {"result": ATTACKS}
+    if method == "talkers":
+        return {"result": [{"service": params.get("service", "all"), "of": "ttl", "value": "54", "share_percent": 10.0}]}
     if method == "backends":
         return {"result": BACKENDS}
     if method == "wait":
@@ -63,6 +73,13 @@ def ctl(*words):
     (["backends"], 0, r"^POOL  BACKEND  ADDRESS +WEIGHT.*\nweb   s1 .*\nweb   s2 .*\ndns   s1 .*\n$", r"^$"),
     (["backends", "dns"], 0, r"^POOL.*\ndns   s1 .*\n$", r"^$"),
     (["backends", "none"], 0, r"^none\n$", r"^$"),
+    (["attacks"], 0, r"^ID  SERVICE  .*VECTOR.*\n +2  dns .* UDP flood .*\n +1  web .*\n$", r"^$"),
+    (["attacks", "2"], 0, r"^id +2\nservice +dns\nvector +UDP flood\nWHAT    VALUE      PACKETS.*\nsource  192.0.2.1        9    90.0  -\n$", r"^$"),
+    (["attacks", "--verbose"], 0, r"^id +2\n(.*\n)+\nid +1\nservice +web\nvector +SYN flood\nnone\n$", r"^$"),
+    (["attacks", "3"], 0, r"^none\n$", r"^$"),
+    (["--json", "attacks", "1"], 0, r'^\[\n  {\n    "id": 1,', r"^$"),
+    (["talkers"], 0, r"^SERVICE  WHAT  VALUE  SHARE%  \+-%\nall      ttl   54       10.0  -\n$", r"^$"),
+    (["talkers", "dns"], 0, r"\ndns      ttl ", r"^$"),
     (["wait", "announced"], 0, r"^met +yes\n$", r"^$"),
     (["wait", "settled"], 1, r"^met +no\n$", r"^$"),
     (["reload"], 1, r"^$", r"^nearcastctl: edge.yaml:14:9: weight 300 is above 255\n$"),
@@ -105,7 +122,7 @@ def complete(line, path):
 
 
 @pytest.mark.parametrize("line, offers", [
-    ("nearcastctl ", "status services backends vips bgp workers ports drops attacks lists signatures filters reload backend node list filter wait"),
+    ("nearcastctl ", "status services backends vips bgp workers ports drops attacks talkers lists signatures filters reload backend node list filter wait"),
     ("nearcastctl b", "backends bgp backend"),
     ("nearcastctl backend ", "drain undrain"),
     ("nearcastctl node u", "undrain"),

@@ -97,6 +97,7 @@ verdict_of(const char *hex)
 }
 
 #define SYN4	       ETH4 IP4("0028", "0000", "06") TCP("02")
+#define SYN4_FROM(src)  ETH4 "45000028 00000000 40060000 " src VIP4 TCP("02")
 #define SYN6	       ETH6 IP6("0014", "06") TCP("02")
 #define ACK4	       ETH4 IP4("0028", "0000", "06") TCP("10")
 #define UDP4_FROM(port) ETH4 IP4("001c", "0000", "11") port "0035 0008 0000"
@@ -319,6 +320,29 @@ Test(guard, believes_a_source_whose_reset_brings_the_cookie_back)
 		now_ns += KNOWN_PASSED_S * SECOND;
 		cr_expect_eq(segment(syn, 0x02, 1, 0)->verdict, VERDICT_CHALLENGED, "%s: for a time", name);
 	}
+}
+
+/* An answer goes to who is named as the source, who may not have asked: not more often than its openings allow. */
+Test(guard, asks_one_source_again_and_again_within_its_limit_and_its_neighbours_all_the_same)
+{
+	static const char *const neighbours[] = {SYN4_FROM("c0000202"), SYN4_FROM("c0000203")};
+	struct abi_guard checked = plain;
+	unsigned asked = 0;
+
+	checked.check = ABI_GUARD_CHECK_SYN;
+	checked.source.openings = 10;
+	checked.prefix.openings = 10;
+	guard_is(checked);
+	mode_is(GUARD_ARMED, 1000);
+	for (unsigned i = 0; i < 100; i++) {
+		enum abi_verdict verdict = verdict_of(SYN4);
+
+		cr_expect(verdict == VERDICT_CHALLENGED || verdict == VERDICT_SOURCE_LIMIT, "%d", verdict);
+		asked += verdict == VERDICT_CHALLENGED;
+	}
+	cr_expect_eq(asked, 11, "the first, and a burst of ten");
+	for (unsigned i = 0; i < ARRAY_LEN(neighbours); i++)
+		cr_expect_eq(verdict_of(neighbours[i]), VERDICT_CHALLENGED);
 }
 
 Test(guard, takes_a_cookie_of_the_key_before_and_of_none_older)

@@ -168,8 +168,8 @@ Test(meter, sums_an_attack_up)
 	cr_expect_eq(events[1].state, ABI_ATTACK_GOES_ON);
 	cr_expect_eq(events[1].id, 1);
 	cr_expect_eq(events[1].peak_pps, 10000, "the highest");
-	cr_expect_eq(events[1].packets, 25000);
-	cr_expect_eq(events[1].stopped, 20000);
+	cr_expect_eq(events[1].packets, METER_TELL_S * 5000);
+	cr_expect_eq(events[1].stopped, METER_TELL_S * 4000);
 	cr_expect_eq(events[1].reasons[0], VERDICT_SOURCE_LIMIT);
 	cr_expect_eq(events[1].percents[0], 90);
 	cr_expect_eq(events[1].reasons[1], VERDICT_CHALLENGED);

@@ -2,7 +2,6 @@
 /* Which packets become samples, what is in them, and what becomes of them. */
 #include <criterion/criterion.h>
 
-#include <stdlib.h>
 #include <string.h>
 
 #include "dataplane/stage/sample.h"
@@ -20,9 +19,8 @@ static void
 setup(void)
 {
 	frames_init();
-	ring = aligned_alloc(64, sizeof(*ring));
+	ring = sample_ring_new();
 	cr_assert_not_null(ring);
-	memset(ring, 0, sizeof(*ring));
 	sample_init(&state, &shared, ring, counters, 0);
 }
 
@@ -30,7 +28,7 @@ static void
 teardown(void)
 {
 	frames_clear(&burst);
-	free(ring);
+	sample_ring_free(ring);
 	cr_expect_eq(frames_in_use(), 0);
 }
 
@@ -54,7 +52,7 @@ sample_of(const char *hex, enum abi_verdict verdict)
 	p->service |= SERVICE_SETTLED;
 	memset(packet_at(p, 0), 0xee, p->mbuf->data_len); /* an answer was made of it */
 	sample_settle(&state, &burst);
-	if (!sample_pop(ring, &out))
+	if (!sample_ring_pop(ring, &out))
 		out.zero = 2;
 	return out;
 }
@@ -67,19 +65,24 @@ Test(sample, has_what_tells_a_packet)
 		uint16_t src_port, dst_port, len;
 		const char *source, *payload;
 	} rows[] = {
-		{"SYN", ETH4 IP4("0028", "0000", "06") TCP("02"), PACKET_OPENS | PACKET_HAS_PORTS, IPPROTO_TCP, 2, 64, 0, 5000, 443,
-		 40, "\x0a\x4d\0\x09", ""},
-		{"UDP", ETH4 IP4("001f", "0000", "11") UDP("000b") "616263", PACKET_HAS_PORTS, IPPROTO_UDP, 0, 64, 3, 5000, 53, 31,
-		 "\x0a\x4d\0\x09", "abc"},
-		{"padded", ETH4 IP4("001d", "0000", "11") UDP("0009") "61 000000", PACKET_HAS_PORTS, IPPROTO_UDP, 0, 64, 1, 5000, 53,
-		 29, "\x0a\x4d\0\x09", "a"},
-		{"TCP with options", ETH4 IP4("0035", "0000", "06") "138801bb 00000001 00000000 8018ffff 00000000 0101080a 00000000 00000000 78",
+		{"SYN", ETH4 IP4("0028", "0000", "06") TCP("02"), PACKET_OPENS | PACKET_HAS_PORTS, IPPROTO_TCP, 2, 64,
+		 0, 5000, 443, 40, "\x0a\x4d\0\x09", ""},
+		{"UDP", ETH4 IP4("001f", "0000", "11") UDP("000b") "616263", PACKET_HAS_PORTS, IPPROTO_UDP, 0, 64, 3,
+		 5000, 53, 31, "\x0a\x4d\0\x09", "abc"},
+		{"padded", ETH4 IP4("001d", "0000", "11") UDP("0009") "61 000000", PACKET_HAS_PORTS, IPPROTO_UDP, 0, 64,
+		 1, 5000, 53, 29, "\x0a\x4d\0\x09", "a"},
+		{"TCP with options",
+		 ETH4 IP4("0035", "0000",
+			  "06") "138801bb 00000001 00000000 8018ffff 00000000 0101080a 00000000 00000000 78",
 		 PACKET_HAS_PORTS, IPPROTO_TCP, 0x18, 64, 1, 5000, 443, 53, "\x0a\x4d\0\x09", "x"},
-		{"IPv6", ETH6 IP6("000c", "11") UDP("000c") "61626364", PACKET_V6 | PACKET_HAS_PORTS | PACKET_DONT_FRAGMENT, IPPROTO_UDP, 0, 64, 4,
-		 5000, 53, 52, "\xfd\x77\0\0\0\0\0\0\0\0\0\0\0\0\0\x09", "abcd"},
-		{"fragment", ETH4 IP4("001c", "0010", "11") "00000000 00000000", PACKET_FRAGMENT | PACKET_FRAGMENT_LATER, IPPROTO_UDP,
-		 0, 64, 0, 0, 0, 28, "\x0a\x4d\0\x09", ""},
-		{"ICMP error", ETH4 "45000038 12340000 40010000 0a4d0109" VIP4 "03030000 00000000" QUOTED4("0040", "0000", "11") "01bb1388 002c 0000",
+		{"IPv6", ETH6 IP6("000c", "11") UDP("000c") "61626364",
+		 PACKET_V6 | PACKET_HAS_PORTS | PACKET_DONT_FRAGMENT, IPPROTO_UDP, 0, 64, 4, 5000, 53, 52,
+		 "\xfd\x77\0\0\0\0\0\0\0\0\0\0\0\0\0\x09", "abcd"},
+		{"fragment", ETH4 IP4("001c", "0010", "11") "00000000 00000000",
+		 PACKET_FRAGMENT | PACKET_FRAGMENT_LATER, IPPROTO_UDP, 0, 64, 0, 0, 0, 28, "\x0a\x4d\0\x09", ""},
+		{"ICMP error",
+		 ETH4 "45000038 12340000 40010000 0a4d0109" VIP4
+		      "03030000 00000000" QUOTED4("0040", "0000", "11") "01bb1388 002c 0000",
 		 PACKET_ICMP_ERROR | PACKET_HAS_PORTS, IPPROTO_UDP, 0, 64, 0, 5000, 443, 56, "\x0a\x4d\x01\x09", ""},
 	};
 
@@ -107,14 +110,15 @@ Test(sample, is_of_a_service_and_of_what_has_ended)
 {
 	struct sample out;
 
-	cr_expect_eq(sample_of(ETH4 IP4("0028", "0000", "06") TCP("02"), VERDICT_HELD).zero, 2, "a fragment that waits comes again");
+	cr_expect_eq(sample_of(ETH4 IP4("0028", "0000", "06") TCP("02"), VERDICT_HELD).zero, 2,
+		     "a fragment that waits comes again");
 	frames_clear(&burst);
 	frames_add(&burst, ETH4 IP4("0028", "0000", "06") TCP("02"));
 	frames_parse(&burst);
 	state.left = 0;
 	sample_burst(&state, &burst);
 	sample_settle(&state, &burst);
-	cr_expect_not(sample_pop(ring, &out), "no service");
+	cr_expect_not(sample_ring_pop(ring, &out), "no service");
 	cr_expect_eq(atomic_load(&counters[WORKER_SAMPLES]), 0);
 }
 
@@ -135,7 +139,7 @@ samples_of(unsigned burst_n, uint64_t packets, uint64_t *weight)
 	for (uint64_t done = 0; done < packets; done += burst_n) {
 		sample_burst(&state, &burst);
 		sample_settle(&state, &burst);
-		for (; sample_pop(ring, &out); n++)
+		for (; sample_ring_pop(ring, &out); n++)
 			*weight += UINT64_C(1) << out.shift;
 	}
 	return n;
@@ -156,7 +160,8 @@ Test(sample, is_one_in_as_many_as_the_main_lcore_says)
 		for (unsigned burst_n = 1; burst_n <= 64; burst_n = burst_n * 7 + 1) {
 			n = samples_of(burst_n, packets, &weight);
 			cr_expect_eq(weight, n << rows[i].told);
-			cr_expect_float_eq((double)n, 4000, 320, "row %zu, bursts of %u: %llu", i, burst_n, (unsigned long long)n);
+			cr_expect_float_eq((double)n, 4000, 320, "row %zu, bursts of %u: %llu", i, burst_n,
+					   (unsigned long long)n);
 		}
 	}
 }
@@ -179,7 +184,7 @@ Test(sample, is_lost_and_counted_when_the_ring_is_full)
 		sample_settle(&state, &burst);
 	}
 	cr_expect_eq(atomic_load(&counters[WORKER_SAMPLES]), SAMPLE_RING);
-	while (sample_pop(ring, &out))
+	while (sample_ring_pop(ring, &out))
 		n++;
 	cr_expect_eq(n, SAMPLE_RING);
 }
