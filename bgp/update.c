@@ -5,6 +5,10 @@
  */
 #include "bgp/update.h"
 
+#include <errno.h>
+
+#include "bgp/flowspec.h"
+
 enum {
 	TYPES = 256,
 	LINK_LOCAL_LEN = 32, /* RFC 2545 3: a global next hop and a link-local one */
@@ -83,13 +87,34 @@ flows_are_sound(struct reader r)
 }
 
 static bool
+is_flow(const struct bgp_nlri *nlri)
+{
+	return nlri->is_known && (nlri->family == BGP_FLOW4 || nlri->family == BGP_FLOW6);
+}
+
+/* Can the routes be told from each other? */
+static bool
 nlri_is_sound(const struct bgp_nlri *nlri, struct reader r)
 {
 	if (!nlri->is_known)
 		return true;
-	if (nlri->family == BGP_V4 || nlri->family == BGP_V6)
-		return prefixes_are_sound(r, nlri->family == BGP_V4 ? 32 : 128);
-	return flows_are_sound(r);
+	if (is_flow(nlri))
+		return flows_are_sound(r);
+	return prefixes_are_sound(r, nlri->family == BGP_V4 ? 32 : 128);
+}
+
+/* Some rule is against RFC 8955 4.2. One of a component that we don't know is not: it is the reader's to pass over. */
+static bool
+has_malformed_flow(const struct bgp_nlri *nlri, struct reader r)
+{
+	enum addr_family family = nlri->family == BGP_FLOW4 ? ADDR_V4 : ADDR_V6;
+	struct flowspec rule;
+
+	while (is_flow(nlri) && reader_left(&r) > 0) {
+		if (flowspec_decode(&r, family, &rule) == -EBADMSG)
+			return true;
+	}
+	return false;
 }
 
 static void
@@ -153,6 +178,13 @@ mp_reset(struct decoding *d, uint8_t type, const struct reader *attribute, const
  * walked to its end by its own lengths, the peer and we agree on the framing, and the family alone goes.
  */
 static void
+mp_disable(struct decoding *d, uint8_t type, const struct bgp_nlri *nlri, const char *fault)
+{
+	note(d, BGP_AFISAFI_DISABLE, type, fault);
+	d->out->disabled = *nlri;
+}
+
+static void
 mp_reach_decode(struct decoding *d, const struct reader *attribute, struct reader value)
 {
 	struct bgp_nlri nlri = family_read(&value);
@@ -168,12 +200,12 @@ mp_reach_decode(struct decoding *d, const struct reader *attribute, struct reade
 		return;
 	}
 	d->has_reachable = d->has_reachable || reader_left(&value) > 0;
-	if (nlri.is_known && !next_hop_decode(d, nlri.family, hop)) {
-		note(d, BGP_AFISAFI_DISABLE, BGP_MP_REACH, "next hop has a length that the family doesn't know");
-		d->out->disabled = nlri;
-	} else {
+	if (nlri.is_known && !next_hop_decode(d, nlri.family, hop))
+		mp_disable(d, BGP_MP_REACH, &nlri, "next hop has a length that the family doesn't know");
+	else if (has_malformed_flow(&nlri, value))
+		mp_disable(d, BGP_MP_REACH, &nlri, "a flow is malformed");
+	else
 		nlri_set(&nlri, &value);
-	}
 	d->out->reach = nlri;
 }
 
@@ -186,7 +218,10 @@ mp_unreach_decode(struct decoding *d, const struct reader *attribute, struct rea
 		mp_reset(d, BGP_MP_UNREACH, attribute, value.failed ? "is cut" : "its routes can't be told apart");
 		return;
 	}
-	nlri_set(&nlri, &value);
+	if (has_malformed_flow(&nlri, value))
+		mp_disable(d, BGP_MP_UNREACH, &nlri, "a flow is malformed");
+	else
+		nlri_set(&nlri, &value);
 	d->out->unreach = nlri;
 }
 
@@ -348,6 +383,13 @@ end_of_rib_check(struct decoding *d)
 			     (d->attributes == 1 && d->seen[BGP_MP_UNREACH] && out->unreach.len == 0);
 }
 
+static void
+family_clear(struct bgp_nlri *nlri, const struct bgp_nlri *disabled)
+{
+	if (nlri->is_known && nlri->family == disabled->family)
+		nlri->len = 0;
+}
+
 void
 bgp_update_decode(const uint8_t *body, size_t len, const struct bgp_update_context *context, struct bgp_update *out)
 {
@@ -378,8 +420,10 @@ bgp_update_decode(const uint8_t *body, size_t len, const struct bgp_update_conte
 	unreachable_check(&d);
 	end_of_rib_check(&d);
 	out->is_withdrawal = out->is_withdrawal || out->is_leak;
-	if (out->disabled.is_known && out->unreach.is_known && out->unreach.family == out->disabled.family)
-		out->unreach.len = 0;
+	if (out->disabled.is_known) {
+		family_clear(&out->reach, &out->disabled);
+		family_clear(&out->unreach, &out->disabled);
+	}
 }
 
 bool

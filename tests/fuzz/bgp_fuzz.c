@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* sources: bgp/codec.c bgp/open.c bgp/attributes.c bgp/update.c bgp/update_encode.c bgp/fsm.c bgp/rib_out.c bgp/path.c bgp/path_store.c bgp/hash_index.c bgp/names.c base/?*.c */
+/* sources: bgp/codec.c bgp/open.c bgp/attributes.c bgp/update.c bgp/update_encode.c bgp/fsm.c bgp/rib_out.c bgp/path.c bgp/path_store.c bgp/hash_index.c bgp/names.c bgp/flowspec.c base/?*.c */
 #include "bgp/fsm.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

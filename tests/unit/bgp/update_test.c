@@ -111,6 +111,10 @@ static const struct {
 	{"8669 6: a label index of 3", false, "", O P N "c02806010003000000", V4, BGP_ATTRIBUTE_DISCARD, 0, 40},
 	{"8955 4.1: a flow that is cut", false, "", "800e0a" "00018500" "00" "05038106" "00" O P, "", BGP_SESSION_RESET, 9, 14},
 	{"8955 4.1: a flow without components", false, "", "800e06" "00018500" "00" "00" O P, "", BGP_SESSION_RESET, 9, 14},
+	{"8955 4.2: components out of order", false, "", "800e0c" "00018500" "00" "06" "048106" "038106" O P, "",
+	 BGP_AFISAFI_DISABLE, 0, 14},
+	{"8955 4.2: also when withdrawn", false, "", "800f0a" "000185" "06" "048106" "038106", "", BGP_AFISAFI_DISABLE, 0, 15},
+	{"8955 4.2: a component that nobody knows", false, "", "800e09" "00018500" "00" "03fe8106" O P, "", BGP_ACCEPT, 0, 0},
 	{"8955 4: FlowSpec's next hop is ignored", false, "", "800e0d" "00018504" "0a000001" "00" "03038106" O P, "",
 	 BGP_ACCEPT, 0, 0},
 };
@@ -397,16 +401,16 @@ Test(update, walks_flows_of_both_length_forms)
 	struct bgp_update update;
 	struct bgp_octets flow;
 
-	/* 240 octets of protocol terms, behind three. */
-	sprintf(attributes, "900e00fb" "00018500" "00" "03038106" "f0f0" "03");
-	for (int i = 0; i < 119; i++)
-		sprintf(attributes + strlen(attributes), "%02x06", i == 118 ? 0x81 : 0x01);
-	strcat(attributes, "00" O P);
+	/* 241 octets of protocol terms, behind three. */
+	sprintf(attributes, "900e00fc" "00018500" "00" "03038106" "f0f1" "03");
+	for (int i = 0; i < 120; i++)
+		sprintf(attributes + strlen(attributes), "%02x06", i == 119 ? 0x81 : 0x01);
+	strcat(attributes, O P);
 	bgp_update_decode(body, body_make("", attributes, "", body), &context, &update);
 	cr_assert_eq(update.outcome, BGP_ACCEPT, "%s", update.fault);
 	cr_assert(bgp_nlri_next_flow(&update.reach, &flow));
 	cr_expect_eq(flow.len, 3);
 	cr_assert(bgp_nlri_next_flow(&update.reach, &flow));
-	cr_expect_eq(flow.len, 240);
+	cr_expect_eq(flow.len, 241);
 	cr_expect_not(bgp_nlri_next_flow(&update.reach, &flow));
 }
