@@ -103,7 +103,8 @@ nlri_is_sound(const struct bgp_nlri *nlri, struct reader r)
 	return prefixes_are_sound(r, nlri->family == BGP_V4 ? 32 : 128);
 }
 
-/* Some rule is against RFC 8955 4.2. One of a component that we don't know is not: it is the reader's to pass over. */
+/* RFC 8955 4.2: against its encoding, or with a component that we don't know. One that is merely longer than what we hold
+ * is sound. */
 static bool
 has_malformed_flow(const struct bgp_nlri *nlri, struct reader r)
 {
@@ -111,7 +112,10 @@ has_malformed_flow(const struct bgp_nlri *nlri, struct reader r)
 	struct flowspec rule;
 
 	while (is_flow(nlri) && reader_left(&r) > 0) {
-		if (flowspec_decode(&r, family, &rule) == -EBADMSG)
+		const uint8_t *start = r.at;
+		int err = flowspec_decode(&r, family, &rule);
+
+		if (err == -EBADMSG || (err == -ENOTSUP && r.at - start < FLOWSPEC_OCTETS_MAX))
 			return true;
 	}
 	return false;

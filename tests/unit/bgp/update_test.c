@@ -114,7 +114,8 @@ static const struct {
 	{"8955 4.2: components out of order", false, "", "800e0c" "00018500" "00" "06" "048106" "038106" O P, "",
 	 BGP_AFISAFI_DISABLE, 0, 14},
 	{"8955 4.2: also when withdrawn", false, "", "800f0a" "000185" "06" "048106" "038106", "", BGP_AFISAFI_DISABLE, 0, 15},
-	{"8955 4.2: a component that nobody knows", false, "", "800e09" "00018500" "00" "03fe8106" O P, "", BGP_ACCEPT, 0, 0},
+	{"8955 4.2: a component that nobody knows", false, "", "800e09" "00018500" "00" "03fe8106" O P, "", BGP_AFISAFI_DISABLE,
+	 0, 14},
 	{"8955 4: FlowSpec's next hop is ignored", false, "", "800e0d" "00018504" "0a000001" "00" "03038106" O P, "",
 	 BGP_ACCEPT, 0, 0},
 };
