@@ -29,7 +29,8 @@ reader_init(const void *bytes, size_t len)
 {
 	const uint8_t *start = bytes;
 
-	return (struct reader){.at = start, .end = start + len};
+	/* What has no octets may be NULL, to which not even 0 may be added. */
+	return (struct reader){.at = start, .end = len > 0 ? start + len : start};
 }
 
 static inline size_t

@@ -28,11 +28,10 @@ rest_of(const struct reader *r)
 	return (struct bgp_octets){.octets = r->at, .len = reader_left(r)};
 }
 
-/* An absent attribute's view has no octets at all. */
 static struct reader
 reader_of(const struct bgp_octets *view)
 {
-	return view->len > 0 ? reader_init(view->octets, view->len) : (struct reader){0};
+	return reader_init(view->octets, view->len);
 }
 
 /* Reads a value into *out; NULL, or what is wrong with it. */

@@ -80,6 +80,19 @@ bgp_messages() {
 	END
 }
 
+# bgp_bodies FILE DIR: their bodies, behind the octet by which tests/fuzz/update_fuzz.c knows what they are.
+bgp_bodies() {
+	/usr/bin/python3 - "$@" <<-'END'
+	import json, pathlib, sys
+	kinds = {"update": 0x3d, "open": 0x40, "notification": 0x80, "route-refresh": 0xc0}
+	for line in open(sys.argv[1]):
+	    row = json.loads(line)
+	    if row["kind"] in kinds:
+	        body = bytes([kinds[row["kind"]]]) + bytes.fromhex(row["hex"])[19:]
+	        (pathlib.Path(sys.argv[2]) / row["id"]).write_bytes(body)
+	END
+}
+
 # transaction_seeds DIR: transactions that are taken, by what tests/fuzz/transaction_fuzz.c serves (abi/records.h).
 transaction_seeds() {
 	/usr/bin/python3 - "$@" <<-'END'
@@ -153,6 +166,7 @@ seed() {
 		clang -O2 -target bpf -I "/usr/include/$(uname -m)-linux-gnu" -c tests/unit/guard/filter.bpf.c -o "$corpus/object"
 		;;
 	bgp) [ ! -f ../shared/bgp/messages.jsonl ] || bgp_messages ../shared/bgp/messages.jsonl "$corpus" ;;
+	update) [ ! -f ../shared/bgp/messages.jsonl ] || bgp_bodies ../shared/bgp/messages.jsonl "$corpus" ;;
 	esac
 	[ ! -d "tests/fuzz/regressions/$1" ] || cp "tests/fuzz/regressions/$1"/* "$corpus"
 }
