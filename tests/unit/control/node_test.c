@@ -265,6 +265,10 @@ Test(node, answers_every_method_and_refuses_wrong_parameters)
 		{"workers", "{}", 0, "\"worker\": 1"},
 		{"ports", "{}", 0, "\"port\": \"p0\""},
 		{"drops", "{}", 0, "\"reason\": "},
+		{"attacks", "{}", 0, "\"result\": []"},
+		{"talkers", "{}", 0, "\"result\": []"},
+		{"talkers", "{\"service\":\"dns\"}", 0, "\"result\": []"},
+		{"talkers", "{\"service\":\"nobody\"}", -32602, "there is no service nobody"},
 		{"wait", "{\"for\":\"dataplane\"}", 0, "\"met\": true"},
 		{"wait", "{\"for\":\"established\",\"timeout_s\":0}", 0, "\"met\": false"},
 		{"wait", "{\"for\":\"established\",\"timeout_s\":-1}", -32602,
@@ -295,6 +299,79 @@ Test(node, answers_every_method_and_refuses_wrong_parameters)
 		free(text);
 		json_decref(reply);
 	}
+}
+
+static json_t *
+result_of(const char *method, const char *params)
+{
+	json_t *reply = call(method, params), *result = json_incref(json_object_get(reply, "result"));
+
+	json_decref(reply);
+	return result;
+}
+
+static const char *
+text_at(const json_t *list, size_t row, const char *member)
+{
+	const char *text = json_string_value(json_object_get(json_array_get(list, row), member));
+
+	return text ? text : "";
+}
+
+/* A talker of the service, of the attack and now, and the attack's event; then its end. */
+Test(node, shows_attacks_and_talkers_that_the_dataplane_tells_of)
+{
+	const uint64_t one = 1;
+	union abi_record attack = {.attack = {.type = ABI_ATTACK,
+					      .id = 5,
+					      .service = compile_key("dns"),
+					      .meters = 1 << ABI_METER_PACKETS,
+					      .packets = 1000,
+					      .stopped = 990,
+					      .reasons = {VERDICT_REFLECTOR},
+					      .percents = {100},
+					      .vector = ABI_VECTOR_UDP,
+					      .vector_port = 123}};
+	union abi_record talker = {.talker = {.type = ABI_TALKER,
+					      .of = ABI_TALKER_PORT,
+					      .attack = 5,
+					      .service = compile_key("dns"),
+					      .packets = 950,
+					      .error = 10,
+					      .total = 1000,
+					      .number = 123}};
+	json_t *list, *talkers;
+
+	wait_served();
+	cr_assert(ring_push(&t.rings.events, &talker));
+	talker.talker.attack = 0;
+	cr_assert(ring_push(&t.rings.events, &talker));
+	cr_assert(ring_push(&t.rings.events, &attack));
+	cr_assert_eq(write(t.rings.reply_event, &one, sizeof(one)), sizeof(one));
+	while (json_array_size(list = result_of("attacks", "{}")) == 0)
+		json_decref(list);
+	cr_expect_str_eq(text_at(list, 0, "service"), "dns");
+	cr_expect_str_eq(text_at(list, 0, "state"), "goes on");
+	cr_expect_str_eq(text_at(list, 0, "vector"), "UDP amplification, ntp (port 123)");
+	cr_expect_str_eq(text_at(list, 0, "by"), "reflector 100%");
+	cr_expect_str_eq(text_at(list, 0, "top"), "port 123 95%");
+	talkers = json_object_get(json_array_get(list, 0), "talkers");
+	cr_expect_str_eq(text_at(talkers, 0, "value"), "123");
+	json_decref(list);
+	list = result_of("talkers", "{\"service\":\"dns\"}");
+	cr_assert_eq(json_array_size(list), 1);
+	cr_expect_str_eq(text_at(list, 0, "of"), "port");
+	json_decref(list);
+	list = result_of("talkers", "{\"service\":\"http\"}");
+	cr_expect_eq(json_array_size(list), 0);
+	json_decref(list);
+	cr_expect_not_null(strstr(get("/metrics"), "\nnearcast_service_under_attack{service=\"dns\"} 1\n"));
+	attack.attack.state = ABI_ATTACK_END;
+	cr_assert(ring_push(&t.rings.events, &attack));
+	cr_assert_eq(write(t.rings.reply_event, &one, sizeof(one)), sizeof(one));
+	while (!strstr(get("/metrics"), "\nnearcast_service_under_attack{service=\"dns\"} 0\n"))
+		continue;
+	cr_expect_not_null(strstr(get("/metrics"), "\nnearcast_attacks_total 1\n"));
 }
 
 Test(node, keeps_what_it_has_when_a_reload_is_refused)
