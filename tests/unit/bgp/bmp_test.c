@@ -133,7 +133,7 @@ Test(bmp, flags_routes_by_where_they_were_seen)
 		peer.is_as2 = rows[i].is_as2;
 		bmp_route_monitoring_encode(&w, &peer, &end_of_rib);
 		snprintf(wanted, sizeof(wanted), "03 00000047 00 00 %s %s" MARKER "0017 02 0000 0000", rows[i].flags,
-			 PEER_V4 + strlen("00 00 "));
+			 &PEER_V4[strlen("00 00 ")]);
 		expect(&w, wanted);
 	}
 }
