@@ -561,3 +561,16 @@ compile_pool_can_serve(const struct model_pool *pool, const struct compile_pool_
 		return n_up > 0;
 	return n_up >= pool->min_healthy && weight_up * 100 >= weight * pool->min_weight_percent;
 }
+
+uint8_t
+compile_pool_percent(const struct model_pool *pool, const struct compile_pool_facts *facts)
+{
+	unsigned weight_up = 0, weight = 0;
+	bool is_open = pool_is_open(pool, facts);
+
+	for (unsigned i = 0; i < pool->n_backends; i++) {
+		weight += pool->backends[i].weight;
+		weight_up += weight_of(pool, facts, is_open, i);
+	}
+	return weight ? (uint8_t)(weight_up * 100 / weight) : 0;
+}

@@ -91,6 +91,8 @@ unsigned compile_weight(const struct model_pool *pool, const struct compile_pool
  * such backend only, and while none is usable takes all that packets can reach.
  */
 bool compile_pool_can_serve(const struct model_pool *pool, const struct compile_pool_facts *facts);
+/* The share of its weight that takes new flows, rounded down. */
+uint8_t compile_pool_percent(const struct model_pool *pool, const struct compile_pool_facts *facts);
 
 /* Keys of records, never 0. */
 uint64_t compile_key(const char *name);

@@ -21,12 +21,18 @@ facts_new(const struct model *model, struct facts *facts)
 	unsigned n = model_backends(model);
 	bool *flags = calloc(4 * (size_t)n + model->n_pools + 1, sizeof(*flags));
 	const char **faults = calloc(n + 1, sizeof(*faults));
+	uint8_t *percent = calloc(model->n_pools + 1, sizeof(*percent));
+	struct announce_services *services = calloc(model->n_vips + 1, sizeof(*services));
 
-	if (!flags || !faults) {
+	if (!flags || !faults || !percent || !services) {
 		free(flags);
 		free(faults);
+		free(percent);
+		free(services);
 		return -ENOMEM;
 	}
+	facts->pool_percent = percent;
+	facts->services = services;
 	facts->is_healthy = flags;
 	facts->usable = flags + n;
 	facts->reachable = flags + 2 * (size_t)n;
@@ -43,6 +49,8 @@ facts_fini(struct facts *facts)
 {
 	free(facts->is_healthy);
 	free(facts->way_faults);
+	free(facts->pool_percent);
+	free(facts->services);
 }
 
 /* A way that was there is believed in for a while: a route that changes has no neighbour at first. */
@@ -75,6 +83,7 @@ pool_gather(const struct node *node, struct facts *facts, unsigned pool, unsigne
 			facts->is_settled = false;
 	}
 	facts->pool_serves[pool] = compile_pool_can_serve(p, &own);
+	facts->pool_percent[pool] = compile_pool_percent(p, &own);
 }
 
 int
@@ -100,5 +109,6 @@ facts_gather(const struct node *node, struct facts *facts)
 		pool_gather(node, facts, i, first);
 		first += model->pools[i].n_backends;
 	}
+	announce_count(model, facts->pool_serves, facts->pool_percent, facts->services);
 	return 0;
 }

@@ -6,6 +6,7 @@
 #ifndef CONTROLPLANE_FACTS_H
 #define CONTROLPLANE_FACTS_H
 
+#include "controlplane/announce.h"
 #include "controlplane/compile.h"
 
 struct node;
@@ -25,6 +26,8 @@ struct facts {
 	bool *drained;
 	const char **way_faults; /* why packets can't reach it; NULL: they can, or there is no dataplane */
 	bool *pool_serves;	 /* [n_pools] */
+	uint8_t *pool_percent;	 /* [n_pools]: of its weight that is up */
+	struct announce_services *services; /* [n_vips] */
 	bool is_settled;	 /* every backend has had its first verdict, and every healthy one a way to it */
 	bool is_patient;	 /* some way has just gone: look again */
 	struct abi_port ports[ABI_PORTS_MAX];

@@ -10,14 +10,14 @@
 #include "abi/control.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "controlplane/announcing.h"
+#include "controlplane/methods_bgp.h"
 #include "controlplane/node.h"
-#include "controlplane/totals.h"
 #include "controlplane/views.h"
+#include "controlplane/views_bgp.h"
 
 enum {
 	WAITS_MAX = 64,
-	QUIET_PPS = 1,	   /* fewer packets a second for QUIET_S: traffic has gone */
-	QUIET_S = 3,
 	WAIT_POLL_MS = 100, /* some conditions have no event of their own */
 	TIMEOUT_MAX_S = 86400,
 };
@@ -33,9 +33,6 @@ struct methods {
 	struct control *control;
 	struct event *poll;
 	struct wait waits[WAITS_MAX];
-	uint64_t quiet_since_ns; /* traffic for VIPs has been below QUIET_PPS since */
-	uint64_t sampled_ns;
-	uint64_t forwarded; /* at that moment */
 };
 
 /* Conditions of `wait`. */
@@ -78,26 +75,19 @@ met_established(const struct methods *m)
 static bool
 met_announced(const struct methods *m)
 {
-	unsigned yes = 0;
-
 	for (unsigned i = 0; i < m->node->model->n_vips; i++) {
-		if (m->node->verdicts[i] == ANNOUNCE_YES)
-			yes++;
-		else if (m->node->verdicts[i] != ANNOUNCE_NEVER)
+		enum announce_verdict verdict = node_verdict(m->node, i);
+
+		if (verdict != ANNOUNCE_YES && verdict != ANNOUNCE_NEVER && verdict != ANNOUNCE_BY_HAND)
 			return false;
 	}
-	for (unsigned i = 0; i < peering_count(m->node->peering); i++) {
-		if (bgp_session_status(peering_session(m->node->peering, i)).advertised < yes)
-			return false;
-	}
-	return met_established(m);
+	return met_established(m) && announcing_is_settled(m->node);
 }
 
 static bool
 met_drained(const struct methods *m)
 {
-	return admin_node_draining(m->node->admin) && m->quiet_since_ns != 0 &&
-	       clock_now_ns() - m->quiet_since_ns >= QUIET_S * CLOCK_NS_PER_S;
+	return m->node->drain.step == DRAIN_SAFE;
 }
 
 static const struct {
@@ -107,22 +97,6 @@ static const struct {
 	{"dataplane", met_dataplane},	  {"generation", met_generation}, {"settled", met_settled},
 	{"established", met_established}, {"announced", met_announced},	  {"drained", met_drained},
 };
-
-static void
-sample_traffic(struct methods *m)
-{
-	uint64_t now = clock_now_ns();
-	uint64_t forwarded = totals_verdict(publish_counters(m->node->publish), VERDICT_FORWARDED);
-
-	if (now - m->sampled_ns < CLOCK_NS_PER_S)
-		return;
-	if (forwarded - m->forwarded > QUIET_PPS)
-		m->quiet_since_ns = 0;
-	else if (m->quiet_since_ns == 0)
-		m->quiet_since_ns = now;
-	m->forwarded = forwarded;
-	m->sampled_ns = now;
-}
 
 void
 methods_progress(struct methods *m)
@@ -149,7 +123,6 @@ on_poll(evutil_socket_t fd, short what, void *context)
 
 	(void)fd;
 	(void)what;
-	sample_traffic(m);
 	methods_progress(m);
 }
 
@@ -290,16 +263,14 @@ call_backend_undrain(void *context, struct control_call *call, const json_t *par
 }
 
 static int
-set_node(struct methods *m, bool draining, json_t **result, struct control_error *error)
+set_node(struct methods *m, bool draining, bool at_once, json_t **result, struct control_error *error)
 {
-	int err = admin_set_node(m->node->admin, draining);
+	int err = announcing_drain(m->node, draining, at_once);
 
 	if (err)
 		return control_fail(error, CONTROL_REFUSED, "the state file can't be written: %s", strerror(-err));
-	m->quiet_since_ns = 0;
 	log_notice("node: %s by the operator", draining ? "drained" : "undrained");
-	node_changed(m->node);
-	*result = json_pack("{s:b}", "draining", draining);
+	*result = json_pack("{s:b, s:s}", "draining", draining, "step", drain_step_name(m->node->drain.step));
 	return 0;
 }
 
@@ -308,8 +279,7 @@ call_node_drain(void *context, struct control_call *call, const json_t *params, 
 		struct control_error *error)
 {
 	(void)call;
-	(void)params;
-	return set_node(context, true, result, error);
+	return set_node(context, true, json_is_true(json_object_get(params, "now")), result, error);
 }
 
 static int
@@ -318,7 +288,7 @@ call_node_undrain(void *context, struct control_call *call, const json_t *params
 {
 	(void)call;
 	(void)params;
-	return set_node(context, false, result, error);
+	return set_node(context, false, false, result, error);
 }
 
 /* The prefix in the call's params; false: *error says why not. */
@@ -517,6 +487,16 @@ static const struct control_method table[] = {
 	{"backends", call_backends},
 	{"vips", call_vips},
 	{"bgp", call_bgp},
+	{"bgp.peer", methods_bgp_peer},
+	{"bgp.routes", methods_bgp_routes},
+	{"bgp.explain", methods_bgp_explain},
+	{"bgp.log", methods_bgp_log},
+	{"bgp.announce", methods_bgp_announce},
+	{"bgp.withdraw", methods_bgp_withdraw},
+	{"bgp.release", methods_bgp_release},
+	{"bgp.refresh", methods_bgp_refresh},
+	{"bgp.shutdown", methods_bgp_shutdown},
+	{"bgp.open", methods_bgp_open},
 	{"workers", call_workers},
 	{"ports", call_ports},
 	{"drops", call_drops},
@@ -555,6 +535,12 @@ methods_new(struct node *node, struct methods **out)
 	event_add(m->poll, &period);
 	*out = m;
 	return 0;
+}
+
+struct node *
+methods_node(const struct methods *m)
+{
+	return m->node;
 }
 
 void

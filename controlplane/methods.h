@@ -15,4 +15,7 @@ void methods_free(struct methods *methods); /* NULL is fine */
 /* Something changed that a waiting call may wait for. NULL is fine. */
 void methods_progress(struct methods *methods);
 
+/* For the methods of other files: whose node it is. */
+struct node *methods_node(const struct methods *methods);
+
 #endif

@@ -120,7 +120,7 @@ write_announcements(struct evbuffer *out, const struct node *node)
 	family(out, "vip_announced", "gauge", "1 while the VIP is announced.");
 	for (unsigned i = 0; i < node->model->n_vips; i++)
 		evbuffer_add_printf(out, "nearcast_vip_announced{vip=\"%s\"} %d\n", node->model->vips[i].name,
-				    node->verdicts[i] == ANNOUNCE_YES);
+				    node_verdict(node, i) == ANNOUNCE_YES);
 	family(out, "bgp_established", "gauge", "1 while the session is established.");
 	for (unsigned i = 0; i < peering_count(node->peering); i++) {
 		const struct bgp_session *session = peering_session(node->peering, i);
@@ -160,8 +160,8 @@ page_vips(struct evbuffer *out, const struct node *node)
 
 		evbuffer_add_printf(out, "<tr><td>%s<td>%s<td class=%s>%s", vip->name,
 				    prefix_format(&vip->prefix, text),
-				    node->verdicts[i] == ANNOUNCE_YES ? "ok" : "bad",
-				    announce_reason(node->verdicts[i]));
+				    node_verdict(node, i) == ANNOUNCE_YES ? "ok" : "bad",
+				    announce_reason(node_verdict(node, i)));
 	}
 	evbuffer_add_printf(out, "</table>");
 }

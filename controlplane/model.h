@@ -141,6 +141,7 @@ struct model_aggregate {
 /* A session, and what policy says of it: a change of the latter touches no session. */
 struct model_peer {
 	struct bgp_config session;
+	char group[32]; /* of a dynamic one: the entry that it came by, whose name VIPs use; else "" */
 	uint8_t longest_v4; /* prefixes longer than this are not announced to it */
 	uint8_t longest_v6;
 	struct model_path path;

@@ -9,8 +9,10 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "controlplane/announcing.h"
 #include "controlplane/http.h"
 #include "controlplane/methods.h"
+#include "controlplane/support.h"
 
 /* Changes of one moment (a reload, a switch that reboots) are worked off together. */
 static const struct timeval RECONCILE_DELAY = {.tv_usec = 5000};
@@ -33,57 +35,25 @@ node_backend_drained(const struct node *node, unsigned pool, unsigned backend)
 	return admin_backend_drained(node->admin, name);
 }
 
-static int
-compare(const void *a, const void *b)
+enum announce_verdict
+node_verdict(const struct node *node, unsigned vip)
 {
-	return prefix_compare(a, b);
+	return routes_at(node->routes, vip)->standing.verdict;
 }
 
 static int
 compile_and_publish(struct node *node, const struct facts *facts)
 {
-	const struct model *model = node->model;
 	struct compiled *image;
 	int err;
 
 	err = compile_tables(node->compile, &facts->input, &image);
 	if (err)
 		return err;
-	node->n_wanted = 0;
-	for (unsigned i = 0; i < model->n_vips; i++) {
-		if (announce_pools_serve(model, facts->pool_serves, i))
-			node->wanted[node->n_wanted++] = model->vips[i].prefix;
-	}
-	qsort(node->wanted, node->n_wanted, sizeof(*node->wanted), compare);
+	announcing_want(node, facts);
 	node->wanted_image = image;
 	publish_want(node->publish, image);
 	return 0;
-}
-
-static void
-announce(struct node *node, const struct facts *facts)
-{
-	struct announce_facts in = {.model = node->model,
-				    .pool_serves_now = facts->pool_serves,
-				    .dataplane_alive = node->dataplane_alive,
-				    .draining = admin_node_draining(node->admin),
-				    .served = node->served,
-				    .n_served = node->n_served};
-	struct prefix prefixes[ABI_VIPS_MAX];
-	unsigned n = 0;
-
-	for (unsigned i = 0; i < node->model->n_vips; i++) {
-		enum announce_verdict verdict = announce_decide(&in, i);
-
-		if (verdict != node->verdicts[i])
-			log_notice("vip %s: %s", node->model->vips[i].name, announce_reason(verdict));
-		node->verdicts[i] = verdict;
-		if (verdict == ANNOUNCE_YES)
-			prefixes[n++] = node->model->vips[i].prefix;
-	}
-	qsort(prefixes, n, sizeof(*prefixes), compare);
-	peering_announce(node->peering, prefixes, n);
-	methods_progress(node->methods);
 }
 
 /* Remembers since when each way is gone, for facts to judge the next time by. */
@@ -158,7 +128,7 @@ reconcile(evutil_socket_t fd, short what, void *context)
 		ways_tell(node, &facts);
 		if (node->dataplane_alive && (err = compile_and_publish(node, &facts)) != 0)
 			log_error("tables can't be compiled: %s; they stay as they are", strerror(-err));
-		announce(node, &facts);
+		announcing_update(node, &facts);
 		if (facts.is_patient && !event_pending(node->reconcile, EV_TIMEOUT, NULL))
 			event_add(node->reconcile, &AGAIN_DELAY);
 	}
@@ -213,7 +183,7 @@ on_served(void *context, uint64_t generation, const struct compiled *image)
 	}
 	if (facts_gather(node, &facts) != 0)
 		return;
-	announce(node, &facts);
+	announcing_update(node, &facts);
 	if (image == node->wanted_image)
 		peering_start(node->peering);
 	facts_fini(&facts);
@@ -250,10 +220,11 @@ on_lost(void *context)
 	node->wanted_image = NULL;
 	attacks_end_all(node->attacks, clock_now_ns());
 	if (facts_gather(node, &facts) != 0) {
-		peering_announce(node->peering, NULL, 0);
+		log_error("out of memory; sessions end, for nothing may be announced");
+		peering_end(node->peering, "the dataplane is not there");
 		return;
 	}
-	announce(node, &facts);
+	announcing_update(node, &facts);
 	facts_fini(&facts);
 }
 
@@ -299,6 +270,7 @@ on_second(evutil_socket_t fd, short what, void *context)
 
 	(void)fd;
 	(void)what;
+	announcing_tick(node);
 	listing_tick(node->listing, (uint64_t)time(NULL));
 	if (filters_expire(node->filters, (uint64_t)time(NULL)) > 0)
 		node_changed(node);
@@ -354,10 +326,9 @@ first_verdicts_ns(const struct model *model)
 static int
 adopt(struct node *node, struct model *model, struct config_errors *errors)
 {
-	enum announce_verdict *verdicts = calloc(model->n_vips + 1, sizeof(*verdicts));
 	struct facts_way *ways = calloc(model_backends(model) + 1, sizeof(*ways));
 	struct rules *rules = NULL;
-	int err = verdicts && ways ? 0 : -ENOMEM;
+	int err = ways ? support_check(node->config_path, model, errors) : -ENOMEM;
 
 	if (!err && model->signatures[0])
 		err = rules_load(model->signatures, &rules, errors);
@@ -371,19 +342,14 @@ adopt(struct node *node, struct model *model, struct config_errors *errors)
 	if (!err)
 		err = checker_apply(node->checker, model);
 	if (!err)
-		err = peering_apply(node->peering, model);
+		err = announcing_adopt(node, model);
 	if (err) {
-		free(verdicts);
 		free(ways);
 		rules_free(rules);
 		return err;
 	}
-	for (unsigned i = 0; i < model->n_vips; i++)
-		verdicts[i] = ANNOUNCE_NOT_SERVED;
-	free(node->verdicts);
 	free(node->ways);
 	model_free(node->model);
-	node->verdicts = verdicts;
 	node->ways = ways;
 	rules_free(node->rules);
 	node->rules = rules;
@@ -455,7 +421,6 @@ parts_new(struct node *node)
 	node->admin = admin_open(state);
 	node->reconcile = evtimer_new(node->base, reconcile, node);
 	node->patience = evtimer_new(node->base, on_patience_end, node);
-	node->peering = peering_new(node->base);
 	node->checker = checker_new(node->base, on_health, node);
 	node->attacks = attacks_new();
 	snprintf(state, sizeof(state), "%s.lists", node->model->control_socket);
@@ -463,10 +428,12 @@ parts_new(struct node *node)
 	snprintf(state, sizeof(state), "%s.filters", node->model->control_socket);
 	node->filters = filters_new(state);
 	node->second = event_new(node->base, -1, EV_PERSIST, on_second, node);
-	if (!node->admin || !node->reconcile || !node->patience || !node->peering || !node->checker || !node->attacks ||
+	if (!node->admin || !node->reconcile || !node->patience || !node->checker || !node->attacks ||
 	    !node->listing || !node->filters || !node->second || event_add(node->second, &SECOND) != 0)
 		return -ENOMEM;
-	err = compile_new(&node->compile);
+	err = announcing_new(node);
+	if (!err)
+		err = compile_new(&node->compile);
 	if (!err)
 		err = neighbours_new(node->base, on_neighbours, node, &node->neighbours);
 	if (!err)
@@ -527,7 +494,8 @@ node_fini(struct node *node)
 {
 	http_free(node->http);
 	methods_free(node->methods);
-	peering_free(node->peering);
+	node->methods = NULL; /* what ends below tells of its progress */
+	announcing_free(node);
 	publish_free(node->publish);
 	checker_free(node->checker);
 	neighbours_free(node->neighbours);
@@ -543,7 +511,6 @@ node_fini(struct node *node)
 	if (node->reconcile)
 		event_free(node->reconcile);
 	admin_close(node->admin);
-	free(node->verdicts);
 	free(node->ways);
 	model_free(node->model);
 }

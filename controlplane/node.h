@@ -18,11 +18,13 @@
 #include "controlplane/compile.h"
 #include "controlplane/config.h"
 #include "controlplane/control.h"
+#include "controlplane/drain.h"
 #include "controlplane/facts.h"
 #include "controlplane/listing.h"
 #include "controlplane/neighbour.h"
 #include "controlplane/peering.h"
 #include "controlplane/publish.h"
+#include "controlplane/routes.h"
 
 struct http;
 struct methods;
@@ -47,7 +49,11 @@ struct node {
 	struct neighbours *neighbours;
 	struct compile *compile;
 	struct publish *publish;
+	struct journal *journal;
 	struct peering *peering;
+	struct routes *routes;
+	struct event *again; /* pending: time alone changes what is announced */
+	struct drain drain;
 	struct control *control;
 	struct methods *methods;
 	struct http *http;
@@ -62,7 +68,7 @@ struct node {
 	unsigned n_wanted;
 	struct prefix served[ABI_VIPS_MAX];
 	unsigned n_served;
-	enum announce_verdict *verdicts; /* [model->n_vips] */
+	uint8_t *hands;			 /* enum announce_hand, of all routes */
 	struct facts_way *ways;		 /* to the backends, flattened */
 };
 
@@ -76,5 +82,7 @@ void node_changed(struct node *node);
 
 bool node_backend_usable(const struct node *node, unsigned pool, unsigned backend);
 bool node_backend_drained(const struct node *node, unsigned pool, unsigned backend);
+/* How the VIP stands, whoever the peer. */
+enum announce_verdict node_verdict(const struct node *node, unsigned vip);
 
 #endif

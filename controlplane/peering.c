@@ -8,21 +8,97 @@
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "bgp/path.h"
+
+/* RFC 4486 4. */
+enum { CEASE_SHUTDOWN = 2, CEASE_DECONFIGURED = 3 };
 
 struct peer {
 	struct peering *peering;
 	struct bgp_session *session;
+	struct model_peer policy; /* its session part is what the session was made with */
+	bool is_shut;
+	bool is_touched;     /* its descriptor and deadline may be others than the event's */
 	struct event *event; /* made anew after each call on the session */
+};
+
+struct watch {
+	const struct peering_watcher *watcher;
+	void *context;
 };
 
 struct peering {
 	struct event_base *base;
-	struct peer **peers;
-	unsigned n_peers;
-	struct prefix *announced;
-	unsigned n_announced;
+	bool (*may_start)(void *context, const char *peer);
+	void *context;
 	bool is_started;
+	unsigned n_watches;
+	struct watch watches[PEERING_WATCHERS_MAX];
+	unsigned n_peers;
+	struct peer **peers;
+};
+
+/* Tells every watcher that wants to hear of it; `session` stands for the peer's. */
+#define TELL(peer, event, ...)                                                                                         \
+	for (const struct watch *w = (peer)->peering->watches, *end = w + (peer)->peering->n_watches; w < end; w++) {  \
+		if (w->watcher->event)                                                                                 \
+			w->watcher->event(w->context, (peer)->session, ##__VA_ARGS__);                                \
+	}
+
+static void
+on_state(void *context, enum bgp_state old, enum bgp_state now)
+{
+	const struct peer *peer = context;
+
+	TELL(peer, state, old, now)
+}
+
+static void
+on_update(void *context, const struct bgp_update *update)
+{
+	const struct peer *peer = context;
+
+	TELL(peer, update, update)
+}
+
+static void
+on_end_of_rib(void *context, enum bgp_family family)
+{
+	const struct peer *peer = context;
+
+	TELL(peer, end_of_rib, family)
+}
+
+static void
+on_refresh(void *context, enum bgp_family family, bool begins)
+{
+	const struct peer *peer = context;
+
+	TELL(peer, refresh, family, begins)
+}
+
+static void
+on_family_down(void *context, enum bgp_family family)
+{
+	const struct peer *peer = context;
+
+	TELL(peer, family_down, family)
+}
+
+static void
+on_message(void *context, bool sent, const uint8_t *octets, size_t len)
+{
+	const struct peer *peer = context;
+
+	TELL(peer, message, sent, octets, len)
+}
+
+static const struct bgp_session_events SESSION_EVENTS = {
+	.state = on_state,
+	.update = on_update,
+	.end_of_rib = on_end_of_rib,
+	.refresh = on_refresh,
+	.family_down = on_family_down,
+	.message = on_message,
 };
 
 static void peer_ready(evutil_socket_t fd, short what, void *context);
@@ -52,6 +128,7 @@ peer_arm(struct peer *peer)
 	uint64_t deadline_ns = bgp_session_deadline_ns(peer->session);
 	struct timeval wait = until(deadline_ns);
 
+	peer->is_touched = false;
 	if (peer->event)
 		event_free(peer->event);
 	peer->event = event_new(peer->peering->base, fd, events, peer_ready, peer);
@@ -68,23 +145,39 @@ peer_ready(evutil_socket_t fd, short what, void *context)
 	(void)fd;
 	bgp_session_run(peer->session, revents);
 	peer_arm(peer);
+	peering_settle(peer->peering);
 }
 
 struct peering *
-peering_new(struct event_base *base)
+peering_new(struct event_base *base, bool (*may_start)(void *context, const char *peer), void *context)
 {
 	struct peering *peering = calloc(1, sizeof(*peering));
 
-	if (peering)
-		peering->base = base;
+	if (!peering)
+		return NULL;
+	peering->base = base;
+	peering->may_start = may_start;
+	peering->context = context;
 	return peering;
 }
 
+int
+peering_watch(struct peering *peering, const struct peering_watcher *watcher, void *context)
+{
+	if (peering->n_watches == PEERING_WATCHERS_MAX)
+		return -ENOSPC;
+	peering->watches[peering->n_watches++] = (struct watch){watcher, context};
+	return 0;
+}
+
+/* The session ends before those who watch forget it: they hear of its last state. */
 static void
-peer_free(struct peer *peer)
+peer_free(struct peer *peer, uint8_t subcode, const char *text)
 {
 	if (!peer)
 		return;
+	bgp_session_stop(peer->session, subcode, text);
+	TELL(peer, left)
 	if (peer->event)
 		event_free(peer->event);
 	bgp_session_free(peer->session);
@@ -97,48 +190,50 @@ peering_free(struct peering *peering)
 	if (!peering)
 		return;
 	for (unsigned i = 0; i < peering->n_peers; i++)
-		peer_free(peering->peers[i]);
+		peer_free(peering->peers[i], CEASE_SHUTDOWN, NULL);
 	free(peering->peers);
-	free(peering->announced);
 	free(peering);
 }
 
 static struct peer *
-peer_new(struct peering *peering, const struct bgp_config *config)
+peer_new(struct peering *peering, const struct model_peer *policy)
 {
 	struct peer *peer = calloc(1, sizeof(*peer));
-	struct path path;
 
 	if (!peer)
 		return NULL;
 	peer->peering = peering;
-	peer->session = bgp_session_new(config);
+	peer->policy = *policy;
+	peer->session = bgp_session_new(&policy->session);
 	if (!peer->session) {
 		free(peer);
 		return NULL;
 	}
-	path_init(&path);
-	for (unsigned i = 0; i < peering->n_announced; i++) {
-		if (bgp_session_announce(peer->session, &peering->announced[i], &path) != 0)
-			log_error("bgp %s: too many prefixes to announce", config->name);
-	}
-	if (peering->is_started)
+	bgp_session_listen(peer->session, &SESSION_EVENTS, peer);
+	peer->is_shut = !peering->may_start(peering->context, policy->session.name);
+	return peer;
+}
+
+static void
+peer_begin(struct peer *peer)
+{
+	if (peer->peering->is_started && !peer->is_shut)
 		bgp_session_start(peer->session);
 	peer_arm(peer);
-	return peer;
 }
 
 /* Takes a running session with this very configuration out of the old list. */
 static struct peer *
-peer_keep(struct peer **old, unsigned n_old, const struct bgp_config *config)
+peer_keep(struct peer **old, unsigned n_old, const struct model_peer *policy)
 {
 	for (unsigned i = 0; i < n_old; i++) {
 		struct peer *peer = old[i];
 
-		if (peer && memcmp(bgp_session_config(peer->session), config, sizeof(*config)) == 0) {
-			old[i] = NULL;
-			return peer;
-		}
+		if (!peer || memcmp(&peer->policy.session, &policy->session, sizeof(policy->session)) != 0)
+			continue;
+		peer->policy = *policy;
+		old[i] = NULL;
+		return peer;
 	}
 	return NULL;
 }
@@ -146,24 +241,38 @@ peer_keep(struct peer **old, unsigned n_old, const struct bgp_config *config)
 int
 peering_apply(struct peering *peering, const struct model *model)
 {
-	struct peer **fresh = calloc(model->n_peers ? model->n_peers : 1, sizeof(*fresh));
-	unsigned n = 0;
+	struct peer **fresh = calloc(model->n_peers ? model->n_peers : 1, sizeof(*fresh)), **old = peering->peers;
+	unsigned n_old = peering->n_peers, n = 0;
+	bool *is_new = calloc(model->n_peers ? model->n_peers : 1, sizeof(*is_new));
 
-	if (!fresh)
+	if (!fresh || !is_new) {
+		free(fresh);
+		free(is_new);
 		return -ENOMEM;
-	for (unsigned i = 0; i < model->n_peers; i++)
-		fresh[i] = peer_keep(peering->peers, peering->n_peers, &model->peers[i].session);
-	for (unsigned i = 0; i < peering->n_peers; i++)
-		peer_free(peering->peers[i]);
-	for (unsigned i = 0; i < model->n_peers; i++) {
-		struct peer *peer = fresh[i] ? fresh[i] : peer_new(peering, &model->peers[i].session);
-
-		if (peer)
-			fresh[n++] = peer;
 	}
-	free(peering->peers);
+	for (unsigned i = 0; i < model->n_peers; i++)
+		fresh[i] = peer_keep(old, n_old, &model->peers[i]);
+	/* The old ones end first: a new one may want the same address. */
+	for (unsigned i = 0; i < n_old; i++)
+		peer_free(old[i], CEASE_DECONFIGURED, NULL);
+	for (unsigned i = 0; i < model->n_peers; i++) {
+		struct peer *peer = fresh[i] ? fresh[i] : peer_new(peering, &model->peers[i]);
+
+		if (!peer)
+			continue;
+		is_new[n] = !fresh[i];
+		fresh[n++] = peer;
+	}
+	free(old);
 	peering->peers = fresh;
 	peering->n_peers = n;
+	for (unsigned i = 0; i < n; i++) {
+		if (!is_new[i])
+			continue;
+		TELL(fresh[i], joined)
+		peer_begin(fresh[i]);
+	}
+	free(is_new);
 	return n == model->n_peers ? 0 : -ENOMEM;
 }
 
@@ -173,61 +282,58 @@ peering_start(struct peering *peering)
 	if (peering->is_started)
 		return;
 	peering->is_started = true;
-	for (unsigned i = 0; i < peering->n_peers; i++) {
-		bgp_session_start(peering->peers[i]->session);
-		peer_arm(peering->peers[i]);
-	}
+	for (unsigned i = 0; i < peering->n_peers; i++)
+		peer_begin(peering->peers[i]);
 }
 
-static int
-compare(const void *a, const void *b)
+struct leaving {
+	struct prefix *prefixes;
+	size_t n, room;
+};
+
+static bool
+note_leaving(void *context, const struct bgp_route_view *route)
 {
-	return prefix_compare(a, b);
+	struct leaving *leaving = context;
+
+	if (leaving->n < leaving->room && (route->family == BGP_V4 || route->family == BGP_V6))
+		leaving->prefixes[leaving->n++] = route->prefix;
+	return true;
 }
 
 static bool
-holds(const struct prefix *set, unsigned n, const struct prefix *prefix)
+pass_route(void *context, const struct bgp_route_view *route)
 {
-	return n > 0 && bsearch(prefix, set, n, sizeof(*set), compare) != NULL;
+	(void)context, (void)route;
+	return true;
 }
 
 static void
-peer_update(struct peering *peering, struct peer *peer, const struct prefix *prefixes, unsigned n)
+withdraw_all(struct bgp_session *session)
 {
-	struct path path;
+	struct leaving leaving = {.room = bgp_session_routes(session, pass_route, NULL)};
 
-	path_init(&path);
-	for (unsigned i = 0; i < peering->n_announced; i++) {
-		if (!holds(prefixes, n, &peering->announced[i]))
-			bgp_session_withdraw(peer->session, &peering->announced[i]);
-	}
-	for (unsigned i = 0; i < n; i++) {
-		if (!holds(peering->announced, peering->n_announced, &prefixes[i]) &&
-		    bgp_session_announce(peer->session, &prefixes[i], &path) != 0)
-			log_error("bgp %s: too many prefixes to announce", bgp_session_config(peer->session)->name);
-	}
-	peer_arm(peer);
+	leaving.prefixes = calloc(leaving.room ? leaving.room : 1, sizeof(*leaving.prefixes));
+	if (!leaving.prefixes)
+		return; /* the session's end says it too */
+	bgp_session_routes(session, note_leaving, &leaving);
+	for (size_t i = 0; i < leaving.n; i++)
+		bgp_session_withdraw(session, &leaving.prefixes[i]);
+	free(leaving.prefixes);
+	bgp_session_run(session, 0);
 }
 
 void
-peering_announce(struct peering *peering, const struct prefix *prefixes, unsigned n)
+peering_end(struct peering *peering, const char *text)
 {
-	struct prefix *copy;
+	for (unsigned i = 0; i < peering->n_peers; i++) {
+		struct peer *peer = peering->peers[i];
 
-	if (n == peering->n_announced && (n == 0 || memcmp(prefixes, peering->announced, n * sizeof(*prefixes)) == 0))
-		return;
-	copy = malloc((n ? n : 1) * sizeof(*copy));
-	if (!copy) {
-		log_error("bgp: out of memory; announcements stay as they are");
-		return;
+		if (bgp_session_status(peer->session).state == BGP_ESTABLISHED)
+			withdraw_all(peer->session);
+		bgp_session_stop(peer->session, CEASE_SHUTDOWN, text);
+		peer_arm(peer);
 	}
-	if (n > 0)
-		memcpy(copy, prefixes, n * sizeof(*copy));
-	for (unsigned i = 0; i < peering->n_peers; i++)
-		peer_update(peering, peering->peers[i], prefixes, n);
-	free(peering->announced);
-	peering->announced = copy;
-	peering->n_announced = n;
 }
 
 unsigned
@@ -240,4 +346,82 @@ const struct bgp_session *
 peering_session(const struct peering *peering, unsigned index)
 {
 	return peering->peers[index]->session;
+}
+
+const struct model_peer *
+peering_policy(const struct peering *peering, unsigned index)
+{
+	return &peering->peers[index]->policy;
+}
+
+bool
+peering_is_shut(const struct peering *peering, unsigned index)
+{
+	return peering->peers[index]->is_shut;
+}
+
+int
+peering_lookup(const struct peering *peering, const char *name)
+{
+	for (unsigned i = 0; i < peering->n_peers; i++) {
+		if (strcmp(bgp_session_config(peering->peers[i]->session)->name, name) == 0)
+			return (int)i;
+	}
+	return -ENOENT;
+}
+
+int
+peering_announce(struct peering *peering, unsigned index, const struct prefix *prefix, const struct path *path)
+{
+	peering->peers[index]->is_touched = true;
+	return bgp_session_announce(peering->peers[index]->session, prefix, path);
+}
+
+void
+peering_withdraw(struct peering *peering, unsigned index, const struct prefix *prefix)
+{
+	peering->peers[index]->is_touched = true;
+	bgp_session_withdraw(peering->peers[index]->session, prefix);
+}
+
+void
+peering_settle(struct peering *peering)
+{
+	for (unsigned i = 0; i < peering->n_peers; i++) {
+		if (peering->peers[i]->is_touched)
+			peer_arm(peering->peers[i]);
+	}
+}
+
+void
+peering_shut(struct peering *peering, unsigned index, const char *text)
+{
+	struct peer *peer = peering->peers[index];
+
+	peer->is_shut = true;
+	bgp_session_stop(peer->session, CEASE_SHUTDOWN, text);
+	peer_arm(peer);
+}
+
+void
+peering_open(struct peering *peering, unsigned index)
+{
+	peering->peers[index]->is_shut = false;
+	peer_begin(peering->peers[index]);
+}
+
+int
+peering_refresh(struct peering *peering, unsigned index, enum bgp_family family)
+{
+	int err = bgp_session_refresh(peering->peers[index]->session, family);
+
+	peer_arm(peering->peers[index]);
+	return err;
+}
+
+void
+peering_bfd(struct peering *peering, unsigned index, bool up)
+{
+	bgp_session_bfd(peering->peers[index]->session, up);
+	peer_arm(peering->peers[index]);
 }

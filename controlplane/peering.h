@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The BGP sessions of the node on the event loop: owns them, and tells each the same set of prefixes. The node dials; it
- * doesn't listen. One thread.
+ * The BGP sessions of the node on the event loop: owns them, keeps them to the configuration, and tells those who watch
+ * what comes from them. What is announced is the caller's to say, for each peer (controlplane/routes.h). One thread.
  */
 #ifndef CONTROLPLANE_PEERING_H
 #define CONTROLPLANE_PEERING_H
@@ -11,11 +11,32 @@
 #include "bgp/session.h"
 #include "controlplane/model.h"
 
+enum { PEERING_WATCHERS_MAX = 6 };
+
 struct peering;
 
-struct peering *peering_new(struct event_base *base);
-/* Ends every session with Cease (a peer that keeps routes over a lost session lets them go). */
+/*
+ * The events of all sessions (bgp/session.h), with the session in front. Each may be NULL. A watcher may announce and
+ * withdraw, but not apply a configuration. The configuration that a session has names it: bgp_session_config().
+ */
+struct peering_watcher {
+	/* A session has been made, and not started yet; is about to be freed. */
+	void (*joined)(void *context, const struct bgp_session *session);
+	void (*left)(void *context, const struct bgp_session *session);
+	void (*state)(void *context, const struct bgp_session *session, enum bgp_state old, enum bgp_state now);
+	void (*update)(void *context, const struct bgp_session *session, const struct bgp_update *update);
+	void (*end_of_rib)(void *context, const struct bgp_session *session, enum bgp_family family);
+	void (*refresh)(void *context, const struct bgp_session *session, enum bgp_family family, bool begins);
+	void (*family_down)(void *context, const struct bgp_session *session, enum bgp_family family);
+	void (*message)(void *context, const struct bgp_session *session, bool sent, const uint8_t *octets, size_t len);
+};
+
+/* may_start: false: this peer was shut down by the operator, and stays so. */
+struct peering *peering_new(struct event_base *base, bool (*may_start)(void *context, const char *peer), void *context);
+/* Ends what peering_end() has not. */
 void peering_free(struct peering *peering);
+/* -ENOSPC: PEERING_WATCHERS_MAX are there. The watcher must outlive the peering. Before the first peering_apply(). */
+MUST_CHECK int peering_watch(struct peering *peering, const struct peering_watcher *watcher, void *context);
 
 /* Sessions whose configuration is unchanged are left alone; others are stopped, new ones started. */
 MUST_CHECK int peering_apply(struct peering *peering, const struct model *model);
@@ -25,11 +46,25 @@ MUST_CHECK int peering_apply(struct peering *peering, const struct model *model)
  * of ours (RFC 4724) drops at our End-of-RIB what we have not announced by then.
  */
 void peering_start(struct peering *peering);
-
-/* The whole set that is to be announced, sorted by prefix_compare; what is there already causes no message. */
-void peering_announce(struct peering *peering, const struct prefix *prefixes, unsigned n);
+/* Withdraws everything, since a peer may keep routes over the Cease that follows (RFC 8538), and ends all sessions. */
+void peering_end(struct peering *peering, const char *text);
 
 unsigned peering_count(const struct peering *peering);
 const struct bgp_session *peering_session(const struct peering *peering, unsigned index);
+const struct model_peer *peering_policy(const struct peering *peering, unsigned index);
+bool peering_is_shut(const struct peering *peering, unsigned index); /* by peering_shut() */
+int peering_lookup(const struct peering *peering, const char *name); /* an index; -ENOENT */
+
+/* As bgp/session.h has it. After some of these, peering_settle() has the loop look at the sessions again. */
+MUST_CHECK int peering_announce(struct peering *peering, unsigned index, const struct prefix *prefix,
+				const struct path *path);
+void peering_withdraw(struct peering *peering, unsigned index, const struct prefix *prefix);
+void peering_settle(struct peering *peering);
+
+/* Cease/administrative shutdown with the text (NULL: none), then Idle until it is opened again. */
+void peering_shut(struct peering *peering, unsigned index, const char *text);
+void peering_open(struct peering *peering, unsigned index);
+MUST_CHECK int peering_refresh(struct peering *peering, unsigned index, enum bgp_family family);
+void peering_bfd(struct peering *peering, unsigned index, bool up);
 
 #endif

@@ -78,7 +78,7 @@ protocol_name(uint8_t protocol)
 static const char *
 service_reason(const struct node *node, const struct facts *facts, const struct model_service *service)
 {
-	enum announce_verdict verdict = node->verdicts[service->vip];
+	enum announce_verdict verdict = node_verdict(node, service->vip);
 	unsigned first = 0;
 
 	if (verdict == ANNOUNCE_YES)
@@ -111,7 +111,7 @@ view_service(const struct node *node, const struct facts *facts, const struct mo
 			 node->model->vips[s->vip].name, "protocol", protocol_name(s->protocol), "port", ports_of(s),
 			 "pool", node->model->pools[s->pool].name, "packets", (json_int_t)sum.packets, "bytes",
 			 (json_int_t)sum.bytes, "openings", (json_int_t)sum.openings, "dropped",
-			 (json_int_t)sum.dropped, "guard", guard_word(node, s), "announced", node->verdicts[s->vip] == ANNOUNCE_YES, "reason",
+			 (json_int_t)sum.dropped, "guard", guard_word(node, s), "announced", node_verdict(node, s->vip) == ANNOUNCE_YES, "reason",
 			 service_reason(node, facts, s));
 }
 
@@ -190,32 +190,8 @@ view_vips(const struct node *node)
 
 		json_array_append_new(list, json_pack("{s:s, s:s, s:s, s:s}", "name", vip->name, "prefix",
 						      prefix_format(&vip->prefix, text), "state",
-						      node->verdicts[i] == ANNOUNCE_YES ? "announced" : "withdrawn",
-						      "reason", announce_reason(node->verdicts[i])));
-	}
-	return list;
-}
-
-json_t *
-view_bgp(const struct node *node)
-{
-	json_t *list = json_array();
-	char text[ADDR_TEXT_MAX];
-
-	for (unsigned i = 0; i < peering_count(node->peering); i++) {
-		const struct bgp_session *session = peering_session(node->peering, i);
-		const struct bgp_config *config = bgp_session_config(session);
-		struct bgp_status status = bgp_session_status(session);
-
-		json_array_append_new(
-			list, json_pack("{s:s, s:s, s:I, s:s, s:I, s:i, s:I, s:I, s:I, s:s}", "peer", config->name,
-					"address", addr_format(&config->peer, text), "as", (json_int_t)config->peer_as,
-					"state", bgp_state_name(status.state), "since_s",
-					seconds_since(status.since_ns),
-					"hold_s", status.hold_s, "advertised", (json_int_t)status.advertised,
-					"updates_sent", (json_int_t)status.sent[BGP_UPDATE], "flaps",
-					(json_int_t)status.flaps, "last_error",
-					status.last_error.code ? bgp_error_name(&status.last_error) : ""));
+						      node_verdict(node, i) == ANNOUNCE_YES ? "announced" : "withdrawn",
+						      "reason", announce_reason(node_verdict(node, i))));
 	}
 	return list;
 }

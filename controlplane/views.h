@@ -12,7 +12,6 @@ json_t *view_status(const struct node *node);
 json_t *view_services(const struct node *node);
 json_t *view_backends(const struct node *node);
 json_t *view_vips(const struct node *node);
-json_t *view_bgp(const struct node *node);
 json_t *view_workers(const struct node *node);
 json_t *view_ports(const struct node *node);
 json_t *view_signatures(const struct node *node);

@@ -21,9 +21,18 @@ static const char usage[] =
 	"                                --object FILE [--section NAME] in place of the expression: an eBPF program\n"
 	"  filter remove ID              one that was added by hand\n"
 	"  backend drain POOL/NAME       new flows go elsewhere, running ones finish; undrain undoes it\n"
-	"  node drain                    withdraw all VIPs and wait until traffic has gone; undrain undoes it\n"
+	"  node drain                    announce all VIPs as last choice, withdraw them when traffic has left, and wait until\n"
+	"                                it is safe; undrain undoes it\n"
 	"  list add PREFIX ACTION        drop, allow or limit CLASS what comes from there, with --for and --comment\n"
 	"  list remove PREFIX            an entry that was made by hand\n"
+	"  bgp peers, bgp peer NAME      sessions; all of one: messages, capabilities, the last error\n"
+	"  bgp routes [PEER]             what each peer is told, with its attributes\n"
+	"  bgp explain VIP               why it is or isn't announced to each peer\n"
+	"  bgp announce PREFIX           a VIP's or an aggregate's, whatever its health, with --for; withdraw keeps it back;\n"
+	"                                release leaves it to policy again\n"
+	"  bgp refresh PEER              ask for its routes again\n"
+	"  bgp shutdown PEER             end its session with --reason, until bgp open PEER\n"
+	"  bgp log                       what happened to sessions and routes; --follow goes on\n"
 	"  reload                        read the configuration file again\n"
 	"  wait CONDITION                dataplane, generation, settled, established, announced or drained\n"
 	"options:\n"
@@ -33,16 +42,23 @@ static const char usage[] =
 	"  --all             drops: those that count nothing too\n"
 	"  --verbose         attacks: all of each\n"
 	"  --timeout TIME    wait, node drain: at most so long, as 500ms, 30s, 2m (30s; node drain: 60m)\n"
-	"  --for TIME        list add, filter add: 90s, 10m, 2h, 7d; else for good\n"
+	"  --for TIME        list add, filter add, bgp announce and withdraw: 90s, 10m, 2h, 7d; else for good\n"
 	"  --comment TEXT    list add: why\n"
 	"  --service NAME    filter add: of this service only\n"
 	"  --action WORD     filter add: drop or count\n"
 	"  --object FILE, --section NAME   filter add: an eBPF object, and where its program is\n"
-	"  --no-wait         node drain: only withdraw\n"
+	"  --no-wait         node drain: don't wait until traffic has gone\n"
+	"  --now             node drain: withdraw at once, without saying goodbye (RFC 8326)\n"
+	"  --reason TEXT     bgp shutdown: what the peer is told (RFC 9003)\n"
+	"  --follow          bgp log: go on as things happen\n"
 	"  --version, --help\n"
 	"exit: 0 done, 1 refused or not met in time, 2 usage, 3 no control plane there or it broke off\n";
 
 #define COLUMNS(...) ((const struct table_column[]){__VA_ARGS__, {0}})
+#define PEERS                                                                                                                  \
+	COLUMNS({"PEER", "peer"}, {"ADDRESS", "address"}, {"AS", "as"}, {"STATE", "state"}, {"SINCE", "since_s"},              \
+		{"HOLD", "hold_s"}, {"ADVERTISED", "advertised"}, {"UPDATES", "updates_sent"}, {"FLAPS", "flaps"},             \
+		{"LAST ERROR", "last_error"})
 
 /* The commands that show a list. */
 static const struct view {
@@ -56,10 +72,12 @@ static const struct view {
 			     {"SHARE%", "share_percent"}, {"HEALTH", "health"}, {"ADMIN", "admin"},
 			     {"PACKETS", "packets"}, {"OPENINGS", "openings"}, {"REASON", "reason"})},
 	{"vips", COLUMNS({"VIP", "name"}, {"PREFIX", "prefix"}, {"STATE", "state"}, {"REASON", "reason"})},
-	{"bgp", COLUMNS({"PEER", "peer"}, {"ADDRESS", "address"}, {"AS", "as"}, {"STATE", "state"},
-			{"SINCE", "since_s"},
-			{"HOLD", "hold_s"}, {"ADVERTISED", "advertised"}, {"UPDATES", "updates_sent"},
-			{"FLAPS", "flaps"}, {"LAST ERROR", "last_error"})},
+	{"bgp", PEERS},
+	{"bgp peers", PEERS},
+	{"bgp routes", COLUMNS({"PEER", "peer"}, {"PREFIX", "prefix"}, {"STATE", "state"}, {"NEXT HOP", "next_hop"},
+			       {"PREPEND", "prepend"}, {"MED", "med"}, {"LOCAL PREF", "local_pref"},
+			       {"COMMUNITIES", "communities"})},
+	{"bgp log", COLUMNS({"ID", "id"}, {"TIME ms", "time_ms"}, {"KIND", "kind"}, {"OF", "subject"}, {"WHAT", "text"})},
 	{"workers", COLUMNS({"WORKER", "worker"}, {"BEAT ms", "heartbeat_ms"}, {"RX", "rx_packets"},
 			    {"TX", "tx_packets"},
 			    {"BURSTS", "bursts"}, {"SLEEPS", "sleeps"}, {"LOOKUPS", "flow_lookups"},
@@ -98,6 +116,18 @@ static const struct {
 	{{"node", "drain"}, "node.drain"},
 	{{"node", "undrain"}, "node.undrain"},
 	{{"wait", ""}, "wait"},
+	{{"bgp", "peers"}, "bgp"},
+	{{"bgp", "peer", ""}, "bgp.peer"},
+	{{"bgp", "routes"}, "bgp.routes"},
+	{{"bgp", "routes", ""}, "bgp.routes"},
+	{{"bgp", "explain", ""}, "bgp.explain"},
+	{{"bgp", "announce", ""}, "bgp.announce"},
+	{{"bgp", "withdraw", ""}, "bgp.withdraw"},
+	{{"bgp", "release", ""}, "bgp.release"},
+	{{"bgp", "refresh", ""}, "bgp.refresh"},
+	{{"bgp", "shutdown", ""}, "bgp.shutdown"},
+	{{"bgp", "open", ""}, "bgp.open"},
+	{{"bgp", "log"}, "bgp.log"},
 	{{"list", "add", "", ""}, "list.add"},
 	{{"list", "add", "", "limit", ""}, "list.add"},
 	{{"list", "remove", ""}, "list.remove"},
@@ -167,6 +197,15 @@ option_take(struct command *c, int option, char fault[static COMMAND_FAULT_MAX])
 	case 'E':
 		c->section = optarg;
 		return 0;
+	case 'N':
+		c->is_now = true;
+		return 0;
+	case 'r':
+		c->reason = optarg;
+		return 0;
+	case 'F':
+		c->follows = true;
+		return 0;
 	case 'V':
 		c->wants_version = true;
 		return 0;
@@ -195,6 +234,8 @@ command_parse(int argc, char **argv, struct command *command, char fault[static 
 		{"for", required_argument, NULL, 'f'},	   {"comment", required_argument, NULL, 'c'},
 		{"service", required_argument, NULL, 'S'}, {"action", required_argument, NULL, 'A'},
 		{"object", required_argument, NULL, 'O'},  {"section", required_argument, NULL, 'E'},
+		{"now", no_argument, NULL, 'N'},	   {"reason", required_argument, NULL, 'r'},
+		{"follow", no_argument, NULL, 'F'},
 		{"version", no_argument, NULL, 'V'},	   {"help", no_argument, NULL, 'h'},
 		{0},
 	};
@@ -217,9 +258,14 @@ command_parse(int argc, char **argv, struct command *command, char fault[static 
 	return 0;
 }
 
+/* Of bgp's commands two words are the name. */
 static const struct view *
-view_lookup(const char *name)
+view_lookup(const struct command *c)
 {
+	char name[64];
+
+	snprintf(name, sizeof(name), "%.24s%s%.24s", c->words[0], c->n_words > 1 && strcmp(c->words[0], "bgp") == 0 ? " " : "",
+		 c->n_words > 1 && strcmp(c->words[0], "bgp") == 0 ? c->words[1] : "");
 	for (unsigned i = 0; i < ARRAY_LEN(views); i++) {
 		if (strcmp(views[i].name, name) == 0)
 			return &views[i];
@@ -283,6 +329,19 @@ filter_params(const struct command *c)
 }
 
 static json_t *
+bgp_params(const struct command *c)
+{
+	const char *what = c->words[1], *of = c->n_words > 2 ? c->words[2] : NULL;
+	bool is_prefix = strcmp(what, "announce") == 0 || strcmp(what, "withdraw") == 0 || strcmp(what, "release") == 0;
+	json_t *params = json_object();
+
+	param_add(params, strcmp(what, "explain") == 0 ? "vip" : is_prefix ? "prefix" : "peer", of);
+	param_add(params, "for", c->lasts);
+	param_add(params, "reason", c->reason);
+	return params;
+}
+
+static json_t *
 params_of(const struct command *c)
 {
 	double timeout_s = c->timeout_s > 0 ? c->timeout_s : TIMEOUT_DEFAULT_S;
@@ -291,6 +350,10 @@ params_of(const struct command *c)
 		return list_params(c);
 	if (strcmp(c->words[0], "filter") == 0)
 		return filter_params(c);
+	if (strcmp(c->words[0], "bgp") == 0)
+		return bgp_params(c);
+	if (strcmp(c->words[0], "node") == 0)
+		return json_pack("{s:b}", "now", c->is_now);
 	if (strcmp(c->words[0], "talkers") == 0)
 		return json_pack("{s:s}", "service", c->words[1]);
 	if (strcmp(c->words[0], "backend") == 0)
@@ -304,7 +367,7 @@ const char *
 command_method(const struct command *command, json_t **params)
 {
 	*params = NULL;
-	if (command->n_words == 1 && view_lookup(command->words[0]))
+	if (command->n_words == 1 && view_lookup(command))
 		return command->words[0];
 	for (unsigned i = 0; i < ARRAY_LEN(forms); i++) {
 		if (!form_fits(command, forms[i].words))
@@ -318,7 +381,7 @@ command_method(const struct command *command, json_t **params)
 const struct table_column *
 command_columns(const struct command *command)
 {
-	const struct view *view = view_lookup(command->words[0]);
+	const struct view *view = view_lookup(command);
 
 	return view ? view->columns : NULL;
 }
@@ -328,7 +391,13 @@ command_details(const struct command *command, const char **member)
 {
 	static const struct table_column talkers[] = {{"WHAT", "of"},	       {"VALUE", "value"},     {"PACKETS", "packets"},
 						      {"SHARE%", "share_percent"}, {"+-%", "error_percent"}, {0}};
+	static const struct table_column peers[] = {{"PEER", "peer"},	       {"ANNOUNCED", "announced"}, {"REASON", "reason"},
+						    {"NEXT HOP", "next_hop"}, {"PREPEND", "prepend"},	  {"MED", "med"},
+						    {"LOCAL PREF", "local_pref"}, {"COMMUNITIES", "communities"}, {0}};
 
+	*member = "peers";
+	if (command->n_words == 3 && strcmp(command->words[0], "bgp") == 0 && strcmp(command->words[1], "explain") == 0)
+		return peers;
 	*member = "talkers";
 	return strcmp(command->words[0], "attacks") == 0 && (command->is_verbose || command->n_words == 2) ? talkers : NULL;
 }

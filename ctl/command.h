@@ -19,6 +19,8 @@ struct command {
 	bool is_all;
 	bool is_verbose;
 	bool no_wait;
+	bool is_now;
+	bool follows;
 	bool wants_help;
 	bool wants_version;
 	double timeout_s; /* 0: not given */
@@ -28,6 +30,7 @@ struct command {
 	const char *action;
 	const char *object;
 	const char *section;
+	const char *reason;
 	unsigned n_words;
 	const char *words[COMMAND_WORDS_MAX];
 };
@@ -41,7 +44,7 @@ const char *command_method(const struct command *command, json_t **params);
 /* The columns of a command that shows a list; NULL: it shows an object. */
 const struct table_column *command_columns(const struct command *command);
 
-/* A list whose rows are shown one by one, each with a list of its own: that one's member and columns; else NULL. */
+/* What is shown one by one, an object or the rows of a list, each with a list of its own: its member and columns; else NULL. */
 const struct table_column *command_details(const struct command *command, const char **member);
 
 /* Leaves out of a list what wasn't asked for: other pools' backends, other attacks, drops that count nothing. */

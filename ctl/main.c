@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -12,25 +13,33 @@
 
 enum { DRAIN_TIMEOUT_S = 3600, ANSWER_S = 10, AGAIN_US = 100000 };
 
+static void
+show_detail(json_t *row, const char *member, const struct table_column *columns)
+{
+	json_t *list = json_incref(json_object_get(row, member));
+
+	json_object_del(row, member);
+	table_print_object(stdout, row);
+	table_print(stdout, list, columns);
+	json_decref(list);
+}
+
 /* Rows as what they are, each with the list that it has. */
 static void
-show_details(const json_t *rows, const char *member, const struct table_column *columns)
+show_details(json_t *rows, const char *member, const struct table_column *columns)
 {
 	size_t i;
 	json_t *row;
 
-	if (json_array_size(rows) == 0)
+	if (json_is_object(rows))
+		show_detail(rows, member, columns);
+	else if (json_array_size(rows) == 0)
 		puts("none");
 	json_array_foreach(rows, i, row)
 	{
-		json_t *list = json_incref(json_object_get(row, member));
-
 		if (i > 0)
 			putchar('\n');
-		json_object_del(row, member);
-		table_print_object(stdout, row);
-		table_print(stdout, list, columns);
-		json_decref(list);
+		show_detail(row, member, columns);
 	}
 }
 
@@ -162,15 +171,59 @@ wait_drained(const struct command *c)
 	double timeout_s = c->timeout_s > 0 ? c->timeout_s : DRAIN_TIMEOUT_S;
 
 	if (!c->is_json)
-		puts("withdrawn; waiting until traffic has gone");
+		puts("draining; waiting until traffic has gone");
 	fflush(stdout);
 	return wait_for(c, json_pack("{s:s, s:f}", "for", "drained", "timeout_s", timeout_s));
+}
+
+/* A line each, from what there is on. */
+static void
+follow_show(const json_t *entries, json_int_t *last)
+{
+	size_t i;
+	json_t *entry;
+
+	json_array_foreach(entries, i, entry)
+	{
+		json_int_t ms = json_integer_value(json_object_get(entry, "time_ms"));
+		time_t time_s = (time_t)(ms / 1000);
+		char when[32];
+		struct tm tm;
+
+		strftime(when, sizeof(when), "%Y-%m-%d %H:%M:%S", localtime_r(&time_s, &tm));
+		printf("%s.%03d %-8s %-20s %s\n", when, (int)(ms % 1000),
+		       json_string_value(json_object_get(entry, "kind")), json_string_value(json_object_get(entry, "subject")),
+		       json_string_value(json_object_get(entry, "text")));
+		*last = json_integer_value(json_object_get(entry, "id"));
+	}
+	fflush(stdout);
+}
+
+static int
+follow(const struct command *c, const char *method)
+{
+	json_int_t last = 0;
+	struct call call;
+
+	for (;;) {
+		call_make(c, method, json_pack("{s:I}", "after", last), &call);
+		if (call.err || call.outcome != CLIENT_OK)
+			return call_report(c, method, &call);
+		follow_show(call.answer, &last);
+		json_decref(call.answer);
+		sleep(1);
+	}
 }
 
 static int
 run(const struct command *c, const char *method, json_t *params)
 {
 	int status = 0;
+
+	if (c->follows && strcmp(method, "bgp.log") == 0) {
+		json_decref(params);
+		return follow(c, method);
+	}
 
 	while (c->is_watch) {
 		fputs("\033[H\033[2J", stdout);

@@ -36,14 +36,18 @@ Test(announce, follows_policy_health_and_tables)
 		struct model_vip vip = {.announce = row->policy};
 		struct model_service services[2] = {{.pool = 0}, {.pool = 1}};
 		struct model model = {.n_vips = 1, .vips = &vip, .n_services = row->n_services, .services = services};
+		static const uint8_t percent[2] = {100, 100}, hands[1] = {ANNOUNCE_HAND_NONE};
+		struct announce_services count;
 		struct announce_facts facts = {.model = &model,
-					       .pool_serves_now = row->pools,
+					       .services = &count,
+					       .hands = hands,
 					       .dataplane_alive = row->dataplane,
 					       .draining = row->draining,
 					       .served = &vip.prefix,
 					       .n_served = row->served};
 
 		cr_assert_eq(prefix_parse("10.99.0.1/32", &vip.prefix), 0);
+		announce_count(&model, row->pools, percent, &count);
 		cr_expect_eq(announce_decide(&facts, 0), row->expected, "%s: %s", row->name,
 			     announce_reason(announce_decide(&facts, 0)));
 	}

@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "controlplane/support.h"
+
+#include <errno.h>
+
+static void
+refuse(struct config_errors *errors, const char *file, const char *peer, const char *key)
+{
+	struct config_error *error;
+
+	if (errors->n++ >= CONFIG_ERRORS_MAX)
+		return;
+	error = &errors->list[errors->n - 1];
+	*error = (struct config_error){0};
+	snprintf(error->text, sizeof(error->text), "%s: %s%s%s: this version's sessions don't do this; leave it out", file, peer,
+		 *peer ? ": " : "", key);
+}
+
+static void
+peer_check(const char *file, const struct bgp_config *c, struct config_errors *errors)
+{
+	const struct {
+		bool is_asked;
+		const char *key;
+	} rows[] = {
+		{c->passive, "passive"},
+		{c->delay_open_s, "delay_open"},
+		{c->send_hold_s, "send_hold"},
+		{c->role != BGP_ROLE_NONE, "role"},
+		{c->auth != BGP_AUTH_NONE, "auth"},
+		{c->hops, "hops"},
+		{c->gtsm, "gtsm"},
+		{c->extended_next_hop, "extended_next_hop"},
+		{c->flowspec, "flowspec"},
+		{c->import_blackhole, "blackhole"},
+		{c->max_prefixes, "max_prefixes"},
+	};
+
+	for (unsigned i = 0; i < ARRAY_LEN(rows); i++) {
+		if (rows[i].is_asked)
+			refuse(errors, file, c->name, rows[i].key);
+	}
+}
+
+int
+support_check(const char *file, const struct model *model, struct config_errors *errors)
+{
+	unsigned before = errors->n;
+
+	for (unsigned i = 0; i < model->n_peers; i++)
+		peer_check(file, &model->peers[i].session, errors);
+	if (model->listen.enabled)
+		refuse(errors, file, "bgp", "listen");
+	if (model->n_dynamic > 0)
+		refuse(errors, file, "bgp", "dynamic");
+	if (model->n_collectors > 0)
+		refuse(errors, file, "bgp", "bmp");
+	if (model->mrt.file[0])
+		refuse(errors, file, "bgp", "mrt");
+	return errors->n == before ? 0 : -EINVAL;
+}
