@@ -271,6 +271,21 @@ families_settle(struct fsm *fsm)
 	}
 }
 
+/* What both sides have, as far as we have it. */
+static struct bgp_negotiated
+negotiated_of(const struct bgp_open *open)
+{
+	return (struct bgp_negotiated){
+		.family = {[BGP_V4] = open->family[BGP_V4], [BGP_V6] = open->family[BGP_V6]},
+		.as4 = open->has_as4,
+		.refresh = open->route_refresh,
+		.peer_role = open->role,
+		.graceful_restart = open->graceful_restart,
+		.restarting = open->restarting,
+		.restart_s = open->restart_s,
+	};
+}
+
 static void
 open_accept(struct fsm *fsm, const struct input *input)
 {
@@ -281,6 +296,8 @@ open_accept(struct fsm *fsm, const struct input *input)
 		return;
 	}
 	fsm->peer_open = input->open;
+	fsm->status.router_id = input->open.id;
+	fsm->status.negotiated = negotiated_of(&input->open);
 	fsm->status.hold_s =
 		fsm->config->hold_s < input->open.hold_s ? fsm->config->hold_s : input->open.hold_s;
 	families_settle(fsm);
@@ -294,6 +311,7 @@ static void
 establish(struct fsm *fsm, const struct input *input)
 {
 	fsm->penalty = 0;
+	fsm->status.established_ns = input->now_ns;
 	hold_restart(fsm, input->now_ns);
 	state_set(fsm, input->now_ns, BGP_ESTABLISHED);
 }
@@ -335,6 +353,7 @@ notified(struct fsm *fsm, const struct input *input)
 	fsm->status.errors++;
 	fsm->status.last_error = input->error;
 	fsm->status.last_error_ours = false;
+	bgp_shutdown_text(&input->error, fsm->status.text);
 	fsm->out_len = 0;
 	idle_enter(fsm, input);
 }
@@ -519,6 +538,7 @@ fsm_input(struct fsm *fsm, uint64_t now_ns, const uint8_t *octets, size_t len)
 				       &input);
 			used += header.len;
 			fsm->status.received[header.type]++;
+			fsm->status.last_message_ns = now_ns;
 		}
 		dispatch(fsm, &input);
 	}

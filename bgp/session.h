@@ -16,7 +16,8 @@ struct bgp_update; /* bgp/update.h: a view into the message, good for the call *
 
 /*
  * What the owner hears of, from within bgp_session_run() and the other calls; each may be NULL, and none may free the
- * session. What a peer tells us is kept nowhere in the session: who imports it does so from `update`.
+ * session. What a peer tells us is kept nowhere in the session: who imports it does so from `update`. So far the session tells
+ * of `state` alone: what peers announce is checked for its framing and dropped.
  */
 struct bgp_session_events {
 	void (*state)(void *context, enum bgp_state old, enum bgp_state now); /* the status has the new one */

@@ -59,6 +59,17 @@ def test_an_operator_withdraws_and_releases_a_prefix(pop):
     assert refused.returncode == 1 and "is no vip" in refused.stderr
 
 
+def test_explains_what_a_peer_is_told(pop):
+    settled(pop)
+    [peer] = pop.json("bgp", "explain", "anycast4")["peers"]
+    assert peer["announced"] and peer["reason"] == "announced", peer
+    known = pop.json("bgp", "peer", peer["peer"])
+    assert {"ipv4", "ipv6", "four-octet AS", "route refresh"} <= set(known["capabilities"]), known
+    assert known["router_id"] == "10.77.1.1" and known["received"]["keepalive"] > 0, known
+    assert {(r["prefix"], r["state"]) for r in pop.json("bgp", "routes", peer["peer"])} >= {("10.99.0.1/32", "told")}
+    pop.ctl("bgp", "refresh", peer["peer"])
+
+
 def test_a_withdrawal_by_hand_ends_by_itself(pop):
     settled(pop)
     pop.ctl("bgp", "withdraw", "10.99.0.1/32", "--for", "2s")

@@ -149,6 +149,25 @@ Test(fsm, stays_up_while_keepalives_flow_and_expires_without)
 	cr_expect_neq(fsm_deadline_ns(&a.fsm), UINT64_MAX, "it tries again");
 }
 
+Test(fsm, tells_who_the_peer_is_and_what_it_said_in_the_end)
+{
+	struct bgp_error error = bgp_error_shutdown(BGP_CEASE_SHUTDOWN, "kernel upgrade");
+	uint8_t message[BGP_MESSAGE_MAX];
+	size_t len = bgp_notification_encode(&error, message);
+	const struct bgp_status *status = &a.fsm.status;
+
+	join();
+	cr_assert_eq(status->state, BGP_ESTABLISHED);
+	cr_expect_eq(status->router_id, 2);
+	cr_expect_eq(status->established_ns, now_ns);
+	cr_expect_eq(status->last_message_ns, now_ns);
+	cr_expect(status->negotiated.family[BGP_V4] && status->negotiated.family[BGP_V6] && status->negotiated.as4 &&
+		  status->negotiated.refresh);
+	cr_expect_eq(status->negotiated.peer_role, BGP_ROLE_NONE);
+	cr_assert_eq(fsm_input(&a.fsm, now_ns, message, len), len);
+	cr_expect_str_eq(status->text, "kernel upgrade");
+}
+
 Test(fsm, refuses_the_wrong_as)
 {
 	a.config.peer_as = 65009;
