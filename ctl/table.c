@@ -52,6 +52,23 @@ object_cell(const json_t *object, char text[static TABLE_CELL_MAX])
 	}
 }
 
+/* Words of a list, "65010:1, no-export". */
+static void
+array_cell(const json_t *array, char text[static TABLE_CELL_MAX])
+{
+	size_t len = 0, i;
+	json_t *value;
+
+	snprintf(text, TABLE_CELL_MAX, "-");
+	json_array_foreach(array, i, value)
+	{
+		const char *word = json_string_value(value);
+
+		if (len < TABLE_CELL_MAX && word)
+			len += (size_t)snprintf(text + len, TABLE_CELL_MAX - len, "%s%s", len ? ", " : "", word);
+	}
+}
+
 void
 table_cell(const json_t *value, char text[static TABLE_CELL_MAX])
 {
@@ -65,6 +82,8 @@ table_cell(const json_t *value, char text[static TABLE_CELL_MAX])
 		snprintf(text, TABLE_CELL_MAX, "%s", json_string_value(value));
 	else if (json_is_object(value))
 		object_cell(value, text);
+	else if (json_is_array(value))
+		array_cell(value, text);
 	else
 		snprintf(text, TABLE_CELL_MAX, "-");
 	clean(text);

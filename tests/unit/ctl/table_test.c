@@ -39,6 +39,8 @@ Test(table, aligns_rows)
 		 "NAME       N  WHY\n"
 		 "longer     7  -\n"
 		 "b       1234  no answer\n"},
+		{"[{\"name\":\"b\",\"n\":1,\"why\":[\"65010:1\",\"no-export\"]}]", "NAME  N  WHY\n"
+									 "b     1  65010:1, no-export\n"},
 		{"[{\"name\":\"b\"}]", "NAME  N  WHY\n"
 				       "b     -  -\n"},
 		{"[{\"name\":\"\\u00e9\\u00e9\\u00e9\\u00e9\\u00e9\",\"n\":1,\"why\":\"\"},{\"name\":\"abcde\",\"n\":2,"
