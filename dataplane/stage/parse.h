@@ -99,7 +99,8 @@ parse_load(const uint8_t *octets8)
 	return value;
 }
 
-/* Ports, and whether the packet opens a flow. left: octets behind the IP header, as that says. False: not whole, not sane, or neither TCP nor UDP. */
+/* Ports, and whether the packet opens a flow. left: octets behind the IP header, as that says; it may say less than its own
+ * length. False: not whole, not sane, or neither TCP nor UDP. */
 static inline bool
 parse_plain_l4(struct parse_plain *found, const uint8_t *l4, int left)
 {
@@ -167,7 +168,7 @@ parse_plain_v6(const struct rte_mbuf *mbuf, const uint8_t *frame, struct parse_p
 	return parse_plain_l4(found, ip + PARSE_V6_LEN, (int)left);
 }
 
-/* The whole of *p, with the service and flow that were found. */
+/* All of *p but its flow; vip and service are for classify's answer. */
 static inline void
 parse_plain_write(struct packet *p, struct rte_mbuf *mbuf, uint8_t *frame, uint16_t rx_port,
 		  const struct parse_plain *found, bool is_v6)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* sources: controlplane/{config,config_check,config_print,schema,schema_pool,schema_guard,reflectors,guard,mapping,scalar,yaml,model}.c base/?*.c */
+/* sources: controlplane/{config,config_*,schema*,reflectors,guard,mapping,scalar,yaml,model}.c bgp/{path,community}.c base/?*.c */
 /* packages: yaml-0.1 */
 /* Any octets as a configuration: a model, or errors; and what is printed of a model is taken again. */
 #include <stdio.h>

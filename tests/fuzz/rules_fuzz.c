@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* sources: controlplane/{rules*,config*,schema*,mapping,scalar,yaml,model}.c abi/signature.c base/?*.c */
+/* sources: controlplane/{rules*,config*,schema*,reflectors,guard,mapping,scalar,yaml,model}.c bgp/{path,community}.c abi/signature.c base/?*.c */
 /* packages: yaml-0.1 libhs */
 /* Any octets as a file of signatures: rules that are sound, or errors. */
 #include <errno.h>
