@@ -214,7 +214,7 @@ print_monitors(FILE *file, const struct model *m)
 	}
 	if (m->mrt.file[0]) {
 		print_key(file, "  mrt: {file: ", m->mrt.file);
-		fprintf(file, ", rotate: %" PRIu32 ", keep: %u}\n", m->mrt.rotate, m->mrt.keep);
+		fprintf(file, ", rotate: %" PRIu32 ", age: %" PRIu32 "s, keep: %u}\n", m->mrt.rotate, m->mrt.age_s, m->mrt.keep);
 	}
 }
 

@@ -243,7 +243,8 @@ struct model_collector {
 /* MRT records of all sessions' messages (RFC 6396). */
 struct model_mrt {
 	char file[256];	 /* "": none */
-	uint32_t rotate; /* octets of a file */
+	uint32_t rotate; /* octets of a file, at most */
+	uint32_t age_s;	 /* a file that has records turns over after so long; 0: by size alone */
 	uint8_t keep;	 /* files besides that one: FILE.1 is the newest */
 };
 

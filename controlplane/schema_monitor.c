@@ -2,7 +2,7 @@
 /* The keys of who watches BGP: collectors that are told by BMP, and a file of MRT records. */
 #include "controlplane/scalar.h"
 
-enum { ROTATE_MIN = 1000000, ROTATE_DEFAULT = 64000000, KEEP_DEFAULT = 4, STATS_DEFAULT_S = 30 };
+enum { ROTATE_MIN = 1000000, ROTATE_DEFAULT = 64000000, AGE_MAX_S = 30 * 86400, KEEP_DEFAULT = 4, STATS_DEFAULT_S = 30 };
 
 void
 schema_bmp(struct reading *r, const struct yaml_tree *value, const struct schema_key *key, void *target)
@@ -32,6 +32,7 @@ schema_mrt(struct reading *r, const struct yaml_tree *value, const struct schema
 		{.name = "file", .parse = scalar_string, FIELD(model_mrt, file), .required = true},
 		{.name = "rotate", .parse = scalar_size, FIELD(model_mrt, rotate), .min = ROTATE_MIN,
 		 .max = UINT32_MAX},
+		{.name = "age", .parse = scalar_seconds, FIELD(model_mrt, age_s), .max = AGE_MAX_S},
 		{.name = "keep", .parse = scalar_integer, FIELD(model_mrt, keep), .max = 99},
 	};
 	struct model_mrt *mrt = &r->model->mrt;

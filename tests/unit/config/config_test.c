@@ -115,6 +115,7 @@ static const struct {
 	{8, PEER "  mrt: {file: bgp.mrt}", "t:9:15: file bgp.mrt: give the whole path"},
 	{8, PEER "  mrt: {file: /m, rotate: 64}", "t:9:27: rotate 64 is below 1000000"},
 	{8, PEER "  mrt: {file: /m, rotate: 64MB}", "t:9:27: rotate 64MB is no number of octets such as 500k, 64M or 2G"},
+	{8, PEER "  mrt: {file: /m, age: 60}", "t:9:24: age 60 has no unit: write 60s or 60ms"},
 	{8, PEER "  mrt: {file: /m, keep: 100}", "t:9:25: keep 100 is above 99"},
 	{10, "  - {name: v1, prefix: 10.99.0.1/33}",
 	 "t:10:24: prefix 10.99.0.1/33 is longer than its family's addresses"},
@@ -550,12 +551,12 @@ Test(config, prints_who_watches_bgp)
 				   "  router_id: 1.1.1.1\n"
 				   "  peers: [{name: r, as: 2, address: 10.0.0.9}]\n"
 				   "  bmp: [{name: a, address: 10.0.0.1, port: 11019, stats: 0s}, {name: b, address: \"::1\", port: 9}]\n"
-				   "  mrt: {file: /var/lib/nearcast/bgp.mrt, rotate: 2M, keep: 0}\n";
+				   "  mrt: {file: /var/lib/nearcast/bgp.mrt, rotate: 2M, age: 1h, keep: 0}\n";
 	struct config_errors errors;
 	struct model *m = parse(text, strlen(text), &errors);
 
 	cr_expect(m->n_collectors == 2 && m->collectors[0].stats_s == 0 && m->collectors[1].stats_s == 30);
-	cr_expect(m->mrt.rotate == 2000000 && m->mrt.keep == 0);
+	cr_expect(m->mrt.rotate == 2000000 && m->mrt.age_s == 3600 && m->mrt.keep == 0);
 	model_free(m);
 	expect_round_trip(text, strlen(text));
 }
