@@ -11,7 +11,7 @@ ARROWS = {
     "abi": {"base"},
     "bgp": {"base"},
     "dataplane": {"abi", "base", "bpf/steer.h"},
-    "controlplane": {"abi", "base", *(f"bgp/{name}.h" for name in ("bgp", "community", "path", "session", "tcp", "flowspec", "bmp", "mrt"))},
+    "controlplane": {"abi", "base", *(f"bgp/{name}.h" for name in ("bgp", "community", "path", "session", "tcp", "flowspec", "bfd", "bfd_mux", "bmp", "mrt"))},
     "ctl": {"abi/control.h", "base"},
     "bpf": {"base"},
 }
