@@ -47,7 +47,10 @@ enum bgp_role {
 	BGP_ROLE_NONE = 255, /* the capability is not sent */
 };
 
-enum { BGP_KEY_MAX = 80 }; /* TCP_MD5SIG_MAXKEYLEN */
+enum {
+	BGP_KEY_MAX = 80,	    /* TCP_MD5SIG_MAXKEYLEN */
+	BGP_PREFIXES_MAX = 4000000, /* counting so many takes 64 MiB */
+};
 
 /* How the segments of a session are signed. A key that the kernel refuses leaves the session down. */
 enum bgp_auth {
@@ -82,7 +85,8 @@ struct bgp_config {
 	bool flowspec;		/* RFC 8955, 8956: both families are negotiated */
 	bool import_blackhole;	/* take in unicast prefixes with BLACKHOLE (RFC 7999) */
 	bool no_validation;	/* RFC 9117 validation of FlowSpec is left out: the peer is a controller that we trust */
-	uint32_t max_prefixes;	/* that a peer may have told us; one more ends the session (RFC 4486: 6/1); 0: no limit */
+	uint32_t max_prefixes;	/* that a peer may have told us; one more ends the session (RFC 4486: 6/1); 0: no
+				 * limit; BGP_PREFIXES_MAX at most */
 	struct addr next_hop_v4; /* ADDR_NONE: the session's own address when the family fits, else the family is not announced */
 	struct addr next_hop_v6;
 };
@@ -131,6 +135,8 @@ struct bgp_status {
 	uint64_t sent[BGP_TYPES]; /* messages */
 	uint64_t received[BGP_TYPES];
 	uint64_t faults;	  /* UPDATEs with something wrong that the session outlived (RFC 7606) */
+	uint8_t fault_type;	  /* of the last one: the attribute, 0: none */
+	const char *fault;	  /* and the rule that it broke; NULL: there was none */
 	uint32_t errors;	  /* NOTIFICATIONs sent and received */
 	struct bgp_error last_error;
 	bool last_error_ours;	  /* we sent it */

@@ -6,7 +6,7 @@ static const char *const state_names[] = {
 	[BGP_OPEN_SENT] = "OpenSent", [BGP_OPEN_CONFIRM] = "OpenConfirm", [BGP_ESTABLISHED] = "Established",
 };
 
-/* RFC 4271 4.5, RFC 4486, RFC 6608, RFC 7313, RFC 8538; subcode 0 names the whole code. */
+/* RFC 4271 4.5, RFC 4486, RFC 6608, RFC 7313, RFC 8538, RFC 9687; subcode 0 names the whole code. */
 static const struct {
 	uint8_t code;
 	uint8_t subcode;
@@ -53,6 +53,7 @@ static const struct {
 	{6, 10, "cease/BFD down"},
 	{7, 0, "ROUTE-REFRESH message error"},
 	{7, 1, "ROUTE-REFRESH message error/invalid message length"},
+	{8, 0, "send hold timer expired"},
 };
 
 const char *

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Routes lie in an array and don't move, so that lists can link them by number. A route is in one list at most: those
- * to be withdrawn and those to be announced, for each family, and those in flight. Routes with an equal path stand next to
- * each other among those to be announced (a stored path knows the last of its own), so that an UPDATE is the head of the
+ * to be withdrawn and those to be announced, for each family, those in flight, and those that this session can't carry.
+ * Routes with an equal path stand next to each other among those to be announced (a stored path knows the last of its own), so that an UPDATE is the head of the
  * list. Every step is constant time but for walks.
  */
 #include "bgp/rib_out.h"
@@ -18,6 +18,7 @@ enum { NOBODY = UINT32_MAX, NEAR_LEN = 24 };
 enum list_name {
 	NOWHERE,
 	FLIGHT,
+	DEFERRED,
 	PENDING, /* + family * RIB_CHANGES + change */
 	LISTS = PENDING + BGP_FAMILIES * RIB_CHANGES,
 	UNUSED, /* the entry itself is free; `next` links those */
@@ -336,39 +337,47 @@ rib_out_refresh(struct rib_out *rib, enum bgp_family family)
 	}
 }
 
-size_t
-rib_out_pending(const struct rib_out *rib, enum bgp_family family, enum rib_change change, struct rib_nlri *out,
-		size_t max, struct path *path)
+bool
+rib_out_next(const struct rib_out *rib, enum bgp_family family, enum rib_change change, struct rib_nlri *out,
+	     uint32_t *path)
 {
 	uint32_t first = rib->lists[list_of(family, change)].head;
-	size_t count = 0;
+	const struct entry *e;
 
-	if (first != NOBODY && change == RIB_ANNOUNCE)
-		path_store_read(&rib->paths, rib->entries[first].wanted, path);
-	for (uint32_t at = first; at != NOBODY && count < max; at = rib->entries[at].next) {
-		const struct entry *e = &rib->entries[at];
-
-		if (e->wanted != rib->entries[first].wanted)
-			break;
-		out[count++] = (struct rib_nlri){.family = family, .len = e->len, .octets = entry_octets(e)};
-	}
-	return count;
+	if (first == NOBODY)
+		return false;
+	e = &rib->entries[first];
+	*out = (struct rib_nlri){.family = family, .len = e->len, .octets = entry_octets(e)};
+	*path = e->wanted;
+	return true;
 }
 
 void
-rib_out_sent(struct rib_out *rib, enum bgp_family family, enum rib_change change, size_t count)
+rib_out_path(const struct rib_out *rib, uint32_t number, struct path *out)
 {
-	const struct list *list = &rib->lists[list_of(family, change)];
+	path_store_read(&rib->paths, number, out);
+}
 
-	for (; count > 0 && list->head != NOBODY; count--) {
-		struct entry *e = &rib->entries[list->head];
+void
+rib_out_sent(struct rib_out *rib, enum bgp_family family, enum rib_change change)
+{
+	struct entry *e = &rib->entries[rib->lists[list_of(family, change)].head];
 
-		list_remove(rib, e);
-		e->again = false;
-		e->flying = e->wanted;
-		path_store_hold(&rib->paths, e->flying);
-		list_insert(rib, e, FLIGHT, NOBODY);
-	}
+	list_remove(rib, e);
+	e->again = false;
+	e->flying = change == RIB_ANNOUNCE ? e->wanted : PATH_NONE;
+	path_store_hold(&rib->paths, e->flying);
+	list_insert(rib, e, FLIGHT, NOBODY);
+}
+
+void
+rib_out_defer(struct rib_out *rib, enum bgp_family family)
+{
+	struct entry *e = &rib->entries[rib->lists[list_of(family, RIB_ANNOUNCE)].head];
+
+	list_remove(rib, e);
+	e->again = false;
+	list_insert(rib, e, e->told == PATH_NONE ? DEFERRED : list_of(family, RIB_WITHDRAW), NOBODY);
 }
 
 void

@@ -29,7 +29,7 @@ enum rib_change {
 struct rib_nlri {
 	enum bgp_family family;
 	uint16_t len;
-	const uint8_t *octets; /* the rib's, until the next call that is not const */
+	const uint8_t *octets; /* as an output: the rib's, until the next call that is not const */
 };
 
 struct rib_out;
@@ -48,12 +48,15 @@ void rib_out_forget(struct rib_out *rib);			     /* the peer knows nothing (the 
 void rib_out_refresh(struct rib_out *rib, enum bgp_family family); /* what it knows is sent again (RFC 2918 4) */
 
 /*
- * The first pending routes of one kind; those of an announcement share one path, which is written to *path. Then how many
- * of them were put into a message: they are in flight until all that is in flight is confirmed.
+ * The first pending route of one kind and the number of its path; routes of equal path come one after the other, and
+ * their number is the same. Sent: it was put into a message, and is in flight until all that is in flight is confirmed.
+ * Deferred: this session can't carry an announcement, so it waits for the next; what the peer was told is withdrawn.
  */
-size_t rib_out_pending(const struct rib_out *rib, enum bgp_family family, enum rib_change change, struct rib_nlri *out,
-		       size_t max, struct path *path);
-void rib_out_sent(struct rib_out *rib, enum bgp_family family, enum rib_change change, size_t count);
+MUST_CHECK bool rib_out_next(const struct rib_out *rib, enum bgp_family family, enum rib_change change,
+			     struct rib_nlri *out, uint32_t *path);
+void rib_out_path(const struct rib_out *rib, uint32_t number, struct path *out);
+void rib_out_sent(struct rib_out *rib, enum bgp_family family, enum rib_change change);
+void rib_out_defer(struct rib_out *rib, enum bgp_family family);
 void rib_out_confirm(struct rib_out *rib);
 uint32_t rib_out_advertised(const struct rib_out *rib); /* routes told and not told otherwise */
 

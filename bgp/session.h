@@ -9,31 +9,13 @@
 #ifndef BGP_SESSION_H
 #define BGP_SESSION_H
 
-#include "bgp/bgp.h"
+#include "bgp/events.h"
 
 struct bgp_session;
-struct bgp_update; /* bgp/update.h: a view into the message, good for the call */
-
-/*
- * What the owner hears of, from within bgp_session_run() and the other calls; each may be NULL, and none may free the
- * session. What a peer tells us is kept nowhere in the session: who imports it does so from `update`. So far the session tells
- * of `state` alone: what peers announce is checked for its framing and dropped.
- */
-struct bgp_session_events {
-	void (*state)(void *context, enum bgp_state old, enum bgp_state now); /* the status has the new one */
-	/* An UPDATE that the session outlives; its outcome says what may be used (RFC 7606 2). */
-	void (*update)(void *context, const struct bgp_update *update);
-	void (*end_of_rib)(void *context, enum bgp_family family);
-	/* RFC 7313: the peer begins to send a family again (what is not repeated is gone), or has done so. */
-	void (*refresh)(void *context, enum bgp_family family, bool begins);
-	/* A message of this family is beyond repair (RFC 7606 2): its routes are to be forgotten, and no more come. */
-	void (*family_down)(void *context, enum bgp_family family);
-	/* Every message whole, its header included, for BMP and MRT; one sent has just been put in line for the socket. */
-	void (*message)(void *context, bool sent, const uint8_t *octets, size_t len);
-};
 
 struct bgp_session *bgp_session_new(const struct bgp_config *config); /* NULL: no memory */
 void bgp_session_free(struct bgp_session *session);		      /* sends Cease when established, closes */
+/* NULL: nobody. */
 void bgp_session_listen(struct bgp_session *session, const struct bgp_session_events *events, void *context);
 
 void bgp_session_start(struct bgp_session *session);

@@ -79,7 +79,7 @@ read_longest(struct reading *r, const struct yaml_tree *value, const struct sche
 	{.name = "flowspec", .parse = scalar_bool, SESSION(flowspec)},                                                \
 	{.name = "validation", .parse = scalar_word, SESSION(no_validation), .words = WORDS({"true", 0}, {"false", 1})}, \
 	{.name = "blackhole", .parse = scalar_bool, SESSION(import_blackhole)},                                       \
-	{.name = "max_prefixes", .parse = scalar_integer, SESSION(max_prefixes), .max = UINT32_MAX},                  \
+	{.name = "max_prefixes", .parse = scalar_integer, SESSION(max_prefixes), .max = BGP_PREFIXES_MAX},            \
 	{.name = "next_hop", .parse = schema_families, SESSION(next_hop_v4)},                                         \
 	{.name = "longest", .parse = read_longest},                                                                   \
 	{.name = "path", .parse = schema_path, FIELD(model_peer, path)}

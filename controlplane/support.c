@@ -24,16 +24,8 @@ peer_check(const char *file, const struct bgp_config *c, struct config_errors *e
 		const char *key;
 	} rows[] = {
 		{c->passive, "passive"},
-		{c->delay_open_s, "delay_open"},
-		{c->send_hold_s, "send_hold"},
-		{c->role != BGP_ROLE_NONE, "role"},
-		{c->auth != BGP_AUTH_NONE, "auth"},
-		{c->hops, "hops"},
-		{c->gtsm, "gtsm"},
-		{c->extended_next_hop, "extended_next_hop"},
 		{c->flowspec, "flowspec"},
 		{c->import_blackhole, "blackhole"},
-		{c->max_prefixes, "max_prefixes"},
 	};
 
 	for (unsigned i = 0; i < ARRAY_LEN(rows); i++) {

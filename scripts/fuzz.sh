@@ -149,6 +149,26 @@ event_seeds() {
 	END
 }
 
+# session_seeds DIR: sessions that come up in several configurations, and what then may happen (tests/fuzz/fsm_fuzz.c).
+session_seeds() {
+	/usr/bin/python3 - "$@" <<-'END'
+	import pathlib, sys
+	up = bytes([12, 1, 9, 4, 0x1f, 5, 9])
+	origin, path = b"\x40\1\1\0", b"\x40\2\6\2\1\0\0\xfd\xea"
+	update = lambda attributes, nlri=b"": (lambda body: bytes([1, len(body)]) + body)(
+	    b"\0\0" + len(attributes).to_bytes(2, "big") + attributes + nlri)
+	tails = {"routes": bytes([10, 3, 0, 10, 67, 0, 11, 131, 0, 9, 7, 30, 5, 9]), "refresh": bytes([10, 3, 0, 9, 67, 4, 0, 1, 0, 1, 9]),
+	         "update": update(origin + path + b"\x40\3\4\x0a\0\0\1", b"\x18\x0a\1\2") + update(b""),
+	         "rule": update(origin + path + b"\x80\x0e\x0b\0\1\x85\0\0\5\3\x81\6\4\x81\x50") + bytes([10, 35, 0, 9]),
+	         "malformed": update(b"\x40\1\1\7" + path, b"\x18\x0a\1\2"), "silence": bytes([7, 90, 7, 90, 12, 1]),
+	         "stop": bytes([13, 9, 14, 12, 1])}
+	for flags in (0x02, 0x40, 0x93, 0x5a):
+	    for name, tail in tails.items():
+	        wait = bytes([7, 40]) if flags & 8 else b""
+	        pathlib.Path(sys.argv[1], f"{name}{flags}").write_bytes(bytes([flags, flags & 3]) + up + wait + tail)
+	END
+}
+
 # Where a target begins: files that somebody wrote, besides what earlier runs found.
 seed() {
 	local corpus=$build/corpus/$1
@@ -161,6 +181,7 @@ seed() {
 	transaction) transaction_seeds "$corpus" ;;
 	guard) packet_seeds "$corpus" ;;
 	events) event_seeds "$corpus" ;;
+	fsm) session_seeds "$corpus" ;;
 	program)
 		echo 'udp and src port 123 and greater 400' >"$corpus/expression"
 		clang -O2 -target bpf -I "/usr/include/$(uname -m)-linux-gnu" -c tests/unit/guard/filter.bpf.c -o "$corpus/object"

@@ -11,12 +11,12 @@ ARROWS = {
     "abi": {"base"},
     "bgp": {"base"},
     "dataplane": {"abi", "base", "bpf/steer.h"},
-    "controlplane": {"abi", "base", *(f"bgp/{name}.h" for name in ("bgp", "community", "path", "session", "tcp", "flowspec", "bfd", "bfd_mux", "bmp", "mrt"))},
+    "controlplane": {"abi", "base", *(f"bgp/{name}.h" for name in ("bgp", "events", "community", "path", "session", "tcp", "flowspec", "bfd", "bfd_mux", "bmp", "mrt"))},
     "ctl": {"abi/control.h", "base"},
     "bpf": {"base"},
 }
 DPDK = {"dataplane"}
-SOCKETS = {"bgp/session.c", "bgp/tcp.c"}
+SOCKETS = {"bgp/connection.c", "bgp/tcp.c"}
 CLOCKS = {"bgp/session.c"}
 # A stage knows the packet vector and its own table, never another stage; these describe what stages share.
 STAGE_SHARED = {"dataplane/packet.h"}

@@ -63,25 +63,32 @@ withdraw(uint32_t i)
 	rib_out_withdraw(rib, &nlri);
 }
 
+static bool
+next(enum rib_change change, struct rib_nlri *out, uint32_t *path)
+{
+	return rib_out_next(rib, BGP_V4, change, out, path);
+}
+
+/* Is one pending? */
 static size_t
 pending(enum rib_change change)
 {
-	struct rib_nlri out[4];
-	struct path path;
+	struct rib_nlri nlri;
+	uint32_t path;
 
-	return rib_out_pending(rib, BGP_V4, change, out, ARRAY_LEN(out), &path);
+	return next(change, &nlri, &path);
 }
 
 static void
 put(void)
 {
 	for (int i = 0; i < RIB_CHANGES; i++) {
-		for (size_t n; (n = pending((enum rib_change)i)) > 0;)
-			rib_out_sent(rib, BGP_V4, (enum rib_change)i, n);
+		while (pending((enum rib_change)i))
+			rib_out_sent(rib, BGP_V4, (enum rib_change)i);
 	}
 }
 
-/* + announce, * announce with another path, - withdraw, p put all into messages, c confirm, f forget, r refresh. */
+/* + announce, * announce with another path, - withdraw, p put all into messages, c confirm, f forget, r refresh, d defer. */
 static const struct {
 	const char *steps;
 	size_t withdraws, announces;
@@ -94,6 +101,8 @@ static const struct {
 	{"+pc-p+c", 0, 1, 0}, {"+pc*", 0, 1, 1},    {"+pc*+", 0, 0, 1},	{"+pc*pc", 0, 0, 1}, {"+p*c", 0, 1, 1},
 	{"+p*+c", 0, 0, 1},  {"+pr", 0, 0, 0},	   {"+prc", 0, 1, 1},	{"+pf", 0, 1, 0},    {"+p-f", 0, 0, 0},
 	{"+pc*p", 0, 0, 1},  {"+pc*p-c", 1, 0, 1}, {"+pc*p-pc", 1, 0, 1},
+	{"+d", 0, 0, 0},     {"+df", 0, 1, 0},	   {"+d-", 0, 0, 0},	{"+d*", 0, 1, 0},    {"+d+", 0, 0, 0},
+	{"+pc*d", 1, 0, 1},  {"+pc*dpc", 0, 1, 0}, {"+pc*dpcd", 0, 0, 0}, {"+pc*d+", 0, 0, 1}, {"+dr", 0, 1, 0},
 };
 
 static void
@@ -109,6 +118,8 @@ step(char what)
 		rib_out_refresh(rib, BGP_V4);
 	else if (what == 'c')
 		rib_out_confirm(rib);
+	else if (what == 'd')
+		rib_out_defer(rib, BGP_V4);
 	else
 		put();
 }
@@ -144,18 +155,19 @@ Test(rib_out, groups_routes_of_equal_path)
 	withdraw(29);
 	cr_assert_eq(announce(4, 2), 0);
 	for (uint32_t group = 1; group <= 3; group++) {
-		struct rib_nlri out[32];
 		struct path path, expected = path_of(group);
-		size_t n = rib_out_pending(rib, BGP_V4, RIB_ANNOUNCE, out, ARRAY_LEN(out), &path);
+		struct rib_nlri out;
+		uint32_t first, number;
+		unsigned n = 0;
 
-		cr_expect_eq(n, group == 3 ? 9 : 10, "group %u: %zu", group, n);
+		cr_assert(next(RIB_ANNOUNCE, &out, &first));
+		rib_out_path(rib, first, &path);
 		cr_expect_eq(memcmp(&path, &expected, sizeof(path)), 0);
-		for (size_t i = 0; i < n; i++) {
-			struct prefix prefix = rib_prefix_of(&out[i]);
-
-			cr_expect_eq(prefix.addr.octets[3] % 3, group - 1);
+		for (; next(RIB_ANNOUNCE, &out, &number) && number == first; n++) {
+			cr_expect_eq(rib_prefix_of(&out).addr.octets[3] % 3, group - 1);
+			rib_out_sent(rib, BGP_V4, RIB_ANNOUNCE);
 		}
-		rib_out_sent(rib, BGP_V4, RIB_ANNOUNCE, n);
+		cr_expect_eq(n, group == 3 ? 9 : 10, "group %u: %u", group, n);
 	}
 	cr_expect_eq(pending(RIB_ANNOUNCE), 0);
 	rib_out_confirm(rib);
@@ -196,9 +208,10 @@ Test(rib_out, keeps_long_rules_and_tells_how_far_each_route_is)
 	struct rib_nlri rule = {.family = BGP_FLOW4, .len = sizeof(octets), .octets = octets}, out;
 	struct path path = path_of(7);
 	uint32_t seen[3] = {0};
+	uint32_t number;
 
 	cr_assert_eq(rib_out_announce(rib, &rule, &path), 0);
-	cr_assert_eq(rib_out_pending(rib, BGP_FLOW4, RIB_ANNOUNCE, &out, 1, &path), 1);
+	cr_assert(rib_out_next(rib, BGP_FLOW4, RIB_ANNOUNCE, &out, &number));
 	cr_assert_eq(out.len, sizeof(octets));
 	cr_expect_eq(memcmp(out.octets, octets, sizeof(octets)), 0);
 	cr_assert_eq(announce(1, 0) + announce(2, 0), 0);
@@ -208,5 +221,5 @@ Test(rib_out, keeps_long_rules_and_tells_how_far_each_route_is)
 	cr_expect_eq(rib_out_walk(rib, collect, seen), 3);
 	cr_expect(seen[BGP_ROUTE_PENDING] == 1 && seen[BGP_ROUTE_TOLD] == 1 && seen[BGP_ROUTE_LEAVING] == 1);
 	rib_out_withdraw(rib, &rule);
-	cr_expect_eq(rib_out_pending(rib, BGP_FLOW4, RIB_ANNOUNCE, &out, 1, &path), 0);
+	cr_expect_not(rib_out_next(rib, BGP_FLOW4, RIB_ANNOUNCE, &out, &number));
 }
