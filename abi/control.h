@@ -15,8 +15,10 @@
  * backends        -                         [{pool, name, address, weight, share_percent, health, reason, admin,
  *                                            packets, bytes, openings}]
  * vips            -                         [{name, prefix, state, reason}]
- * bgp             -                         [{peer, address, as, state, since_s, hold_s, advertised, updates_sent,
- *                                            flaps, last_error}]
+ * bgp             -                         [{peer, range, address, as, state, since_s, hold_s, advertised, updates_sent,
+ *                                            flaps, last_error}]; range: that it came from, "" of a configured one
+ * bgp.listen      -                         {addresses, port, and connections that came in, by what came of them: accepted,
+ *                                            unknown, limited, far, full, failed}
  * workers         -                         [{worker, heartbeat_ms, every counter of ABI_WORKER_COUNTERS}]
  * ports           -                         [{port, interface, link, mtu, rx_packets, rx_missed, tx_packets,
  *                                            kernel_unicast, kernel_multicast, kernel_broadcast}]

@@ -48,6 +48,7 @@ enum bgp_role {
 };
 
 enum {
+	BGP_NAME_MAX = 80,
 	BGP_KEY_MAX = 80,	    /* TCP_MD5SIG_MAXKEYLEN */
 	BGP_PREFIXES_MAX = 4000000, /* counting so many takes 64 MiB */
 };
@@ -60,7 +61,7 @@ enum bgp_auth {
 };
 
 struct bgp_config {
-	char name[32];		/* for the log and for people */
+	char name[BGP_NAME_MAX];	/* for the log and for people */
 	struct addr peer;	/* its address; TCP port 179 unless given */
 	struct addr local;	/* ADDR_NONE: the kernel chooses */
 	uint16_t port;		/* host order; 0: 179 */

@@ -8,6 +8,7 @@
 #include <netinet/tcp.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -107,30 +108,6 @@ distance_set(struct options *options, const struct bgp_config *config)
 		option_set(options, IPPROTO_IPV6, IPV6_MINHOPCOUNT, least_left(config), "GTSM");
 	else
 		option_set(options, IPPROTO_IP, IP_MINTTL, least_left(config), "GTSM");
-}
-
-/* The listening socket has peers at any distance, so an accepted one's SYN is judged by the copy that the kernel kept.
- */
-static void
-syn_check(struct options *options, const struct bgp_config *config)
-{
-	uint8_t syn[SYN_MAX] = {0};
-	socklen_t len = sizeof(syn);
-	int left;
-
-	if (options->err || !config->gtsm)
-		return;
-	if (getsockopt(options->fd, IPPROTO_TCP, TCP_SAVED_SYN, syn, &len) != 0) {
-		options_fail(options, "GTSM: the SYN's headers", errno);
-		return;
-	}
-	if (len == 0)
-		return; /* we dialled, or it was judged before */
-	left = options->is_v6 ? syn[offsetof(struct ip6_hdr, ip6_hlim)] : syn[offsetof(struct iphdr, ttl)];
-	if (left >= least_left(config))
-		return;
-	options->err = -EHOSTUNREACH;
-	snprintf(options->why, TCP_WHY_MAX, "GTSM: its SYN came with a TTL of %d, below %d", left, least_left(config));
 }
 
 /*
@@ -288,7 +265,6 @@ tcp_prepare(int fd, const struct bgp_config *config, char why[static TCP_WHY_MAX
 	struct options options = {.fd = fd, .is_v6 = config->peer.family == ADDR_V6, .why = why};
 	struct prefix peer = prefix_of(&config->peer, addr_bits(&config->peer));
 
-	syn_check(&options, config);
 	key_set(&options, &peer, config);
 	/* An accepted socket has the listener's key, and Linux takes an AO key with the same identifiers no second
 	 * time. */
@@ -374,6 +350,41 @@ tcp_listen(const struct addr *local, uint16_t port, int *fd, char why[static TCP
 	else
 		*fd = options.fd;
 	return options.err;
+}
+
+/* Octets that the kernel took before it knew how far away they may come from. */
+static bool
+has_unread(int fd)
+{
+	int unread = 0;
+
+	return ioctl(fd, FIONREAD, &unread) != 0 || unread > 0;
+}
+
+int
+tcp_admit(int fd, const struct bgp_config *config, char why[static TCP_WHY_MAX])
+{
+	struct options options = {.fd = fd, .is_v6 = config->peer.family == ADDR_V6, .why = why};
+	uint8_t syn[SYN_MAX] = {0};
+	socklen_t len = sizeof(syn);
+	int left;
+
+	if (!config->gtsm)
+		return 0;
+	distance_set(&options, config);
+	if (options.err == 0 && getsockopt(fd, IPPROTO_TCP, TCP_SAVED_SYN, syn, &len) != 0)
+		options_fail(&options, "GTSM: the SYN's headers", errno);
+	if (options.err)
+		return options.err;
+	if (len == 0) { /* a flood of SYNs made the kernel keep none of them */
+		snprintf(why, TCP_WHY_MAX, "GTSM: nothing tells from how far away it came");
+		return has_unread(fd) ? -EHOSTUNREACH : 0;
+	}
+	left = options.is_v6 ? syn[offsetof(struct ip6_hdr, ip6_hlim)] : syn[offsetof(struct iphdr, ttl)];
+	if (left >= least_left(config))
+		return 0;
+	snprintf(why, TCP_WHY_MAX, "GTSM: its SYN came with a TTL of %d, below %d", left, least_left(config));
+	return -EHOSTUNREACH;
 }
 
 int

@@ -14,10 +14,8 @@ enum { TCP_WHY_MAX = 128 };
 /* A connection to the peer, prepared, bound to the local address and on its way: *fd is writable when it is decided. */
 MUST_CHECK int tcp_open(const struct bgp_config *config, int *fd, char why[static TCP_WHY_MAX]);
 
-/*
- * Key, hop limits, time-out and class of a socket to the peer: before connect(), and of an accepted one before anything
- * is read. The latter is refused when its SYN came from further away than GTSM allows (-EHOSTUNREACH).
- */
+/* Key, hop limits, time-out and class of a socket to the peer: before connect(), and of an accepted one before it is
+ * read. */
 MUST_CHECK int tcp_prepare(int fd, const struct bgp_config *config, char why[static TCP_WHY_MAX]);
 
 /* Listens on the address, which says the family and may be all zeros: any. A port of 0 stands for BGP's. */
@@ -34,6 +32,11 @@ MUST_CHECK int tcp_key_clear(int fd, const struct prefix *peers, const struct bg
 			     char why[static TCP_WHY_MAX]);
 /* -EAGAIN: nobody waits. */
 MUST_CHECK int tcp_accept(int listener, int *fd, struct addr *peer);
+/*
+ * Of a socket just accepted, once: may its sender be that near (GTSM)? The listening socket has peers at any distance,
+ * so the SYN is judged by the copy that the kernel keeps of it. -EHOSTUNREACH: no.
+ */
+MUST_CHECK int tcp_admit(int fd, const struct bgp_config *config, char why[static TCP_WHY_MAX]);
 
 /* Our end's address; ADDR_NONE: the socket has none. */
 struct addr tcp_local(int fd);

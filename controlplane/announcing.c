@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "controlplane/dynamic.h"
 #include "controlplane/methods.h"
 #include "controlplane/node.h"
 #include "controlplane/totals.h"
@@ -24,16 +25,19 @@ on_joined(void *context, const struct bgp_session *session)
 	struct node *node = context;
 	char text[ADDR_TEXT_MAX];
 
-	journal_add(node->journal, "session", config->name, "configured: %s, AS %u", addr_format(&config->peer, text),
+	journal_add(node->journal, "session", config->name, "%s: %s, AS %u",
+		    dynamic_is_one(config) ? "came by itself" : "configured", addr_format(&config->peer, text),
 		    config->peer_as);
 }
 
 static void
 on_left(void *context, const struct bgp_session *session)
 {
+	const struct bgp_config *config = bgp_session_config(session);
 	struct node *node = context;
 
-	journal_add(node->journal, "session", bgp_session_config(session)->name, "no longer configured so");
+	journal_add(node->journal, "session", config->name,
+		    dynamic_is_one(config) ? "gone, or its range is no longer configured so" : "no longer configured so");
 }
 
 /* Established, and the end of it; what happens before is shown by `bgp peers`. */
@@ -84,7 +88,8 @@ announcing_new(struct node *node)
 	if (!node->journal || !node->peering || !node->again)
 		return -ENOMEM;
 	node->routes = routes_new(node->peering, node->journal);
-	if (!node->routes || peering_watch(node->peering, &watcher, node) != 0)
+	node->listener = listener_new(node->base, node->peering);
+	if (!node->routes || !node->listener || peering_watch(node->peering, &watcher, node) != 0)
 		return -ENOMEM;
 	if (admin_node_draining(node->admin))
 		drain_begin(&node->drain, withdrawn ? DRAIN_WITHDRAWN : DRAIN_LEAVING, clock_now_ns());
@@ -94,6 +99,7 @@ announcing_new(struct node *node)
 void
 announcing_free(struct node *node)
 {
+	listener_free(node->listener);
 	if (node->peering)
 		peering_end(node->peering, ending);
 	peering_free(node->peering);
@@ -105,12 +111,14 @@ announcing_free(struct node *node)
 }
 
 int
-announcing_adopt(struct node *node, const struct model *model)
+announcing_adopt(struct node *node, const struct model *model, struct config_errors *errors)
 {
 	uint8_t *hands = calloc(model->n_vips + model->n_aggregates + 1, sizeof(*hands));
 	bool gone = false;
-	int err = hands ? peering_apply(node->peering, model) : -ENOMEM;
+	int err = hands ? listener_apply(node->listener, node->config_path, model, errors) : -ENOMEM;
 
+	if (!err)
+		err = peering_apply(node->peering, model);
 	if (!err)
 		err = routes_adopt(node->routes, model, &gone);
 	if (err) {
@@ -122,6 +130,13 @@ announcing_adopt(struct node *node, const struct model *model)
 	if (gone && node->dataplane_alive)
 		event_add(node->reconcile, &GOODBYE);
 	return 0;
+}
+
+void
+announcing_start(struct node *node)
+{
+	peering_start(node->peering);
+	listener_start(node->listener);
 }
 
 static void
@@ -216,6 +231,7 @@ void
 announcing_tick(struct node *node)
 {
 	drain_go_on(node);
+	listener_tick(node->listener, clock_now_ns());
 	if (admin_expire_hands(node->admin, (uint64_t)time(NULL)))
 		node_changed(node);
 }

@@ -7,6 +7,7 @@
 #define CONTROLPLANE_ANNOUNCING_H
 
 #include "controlplane/admin.h"
+#include "controlplane/config.h"
 #include "controlplane/facts.h"
 
 struct node;
@@ -15,8 +16,14 @@ MUST_CHECK int announcing_new(struct node *node); /* what announces, in the node
 /* Withdraws everything and ends all sessions. */
 void announcing_free(struct node *node);
 
-/* The model's peers and prefixes. After -ENOMEM the old prefixes hold, which belong to the old model. */
-MUST_CHECK int announcing_adopt(struct node *node, const struct model *model);
+/*
+ * The model's peers and prefixes. After -ENOMEM the old prefixes hold, which belong to the old model. When it can't be
+ * listened as the model says, *errors has the reason, and nothing has changed.
+ */
+MUST_CHECK int announcing_adopt(struct node *node, const struct model *model, struct config_errors *errors);
+
+/* Sessions begin: we dial, and take connections. */
+void announcing_start(struct node *node);
 
 /* The prefixes that the image may serve, sorted, into node->wanted. */
 void announcing_want(struct node *node, const struct facts *facts);

@@ -121,6 +121,21 @@ config_load(const char *path, struct model **out, struct config_errors *errors)
 }
 
 void
+config_errors_add(struct config_errors *errors, const char *text, ...)
+{
+	struct config_error *error;
+	va_list args;
+
+	if (errors->n++ >= CONFIG_ERRORS_MAX)
+		return;
+	error = &errors->list[errors->n - 1];
+	*error = (struct config_error){0};
+	va_start(args, text);
+	vsnprintf(error->text, sizeof(error->text), text, args);
+	va_end(args);
+}
+
+void
 config_errors_print(const struct config_errors *errors, FILE *file)
 {
 	for (unsigned i = 0; i < errors->n && i < CONFIG_ERRORS_MAX; i++)

@@ -27,6 +27,7 @@ MUST_CHECK int config_load(const char *path, struct model **out, struct config_e
 MUST_CHECK int config_parse(const char *name, const char *text, size_t len, struct model **out,
 			    struct config_errors *errors);
 
+void config_errors_add(struct config_errors *errors, const char *text, ...) PRINTF_LIKE(2, 3);
 void config_errors_print(const struct config_errors *errors, FILE *file);
 /* Lines joined by newlines, cut at size. */
 void config_errors_format(const struct config_errors *errors, char *text, size_t size);

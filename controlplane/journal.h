@@ -3,7 +3,7 @@
 #ifndef CONTROLPLANE_JOURNAL_H
 #define CONTROLPLANE_JOURNAL_H
 
-#include "base/addr.h"
+#include "bgp/bgp.h"
 
 enum { JOURNAL_ENTRIES = 2048, JOURNAL_TEXT_MAX = 320 };
 
@@ -11,7 +11,7 @@ struct journal_entry {
 	uint64_t id;	  /* 1, 2, ... */
 	uint64_t time_ms; /* since 1970 */
 	char kind[12];	  /* "session", "route", "node" */
-	char subject[PREFIX_TEXT_MAX]; /* a peer's name, a prefix */
+	char subject[BGP_NAME_MAX]; /* a peer's name, a prefix */
 	char text[JOURNAL_TEXT_MAX];
 };
 

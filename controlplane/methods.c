@@ -488,6 +488,7 @@ static const struct control_method table[] = {
 	{"vips", call_vips},
 	{"bgp", call_bgp},
 	{"bgp.peer", methods_bgp_peer},
+	{"bgp.listen", methods_bgp_listen},
 	{"bgp.routes", methods_bgp_routes},
 	{"bgp.explain", methods_bgp_explain},
 	{"bgp.log", methods_bgp_log},

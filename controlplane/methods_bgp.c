@@ -64,6 +64,15 @@ methods_bgp_peer(void *context, struct control_call *call, const json_t *params,
 	return *result ? 0 : -ENOMEM;
 }
 
+int
+methods_bgp_listen(void *context, struct control_call *call, const json_t *params, json_t **result,
+		   struct control_error *error)
+{
+	(void)call, (void)params, (void)error;
+	*result = view_bgp_listen(methods_node(context));
+	return *result ? 0 : -ENOMEM;
+}
+
 /* Without a peer: of all. */
 int
 methods_bgp_routes(void *context, struct control_call *call, const json_t *params, json_t **result,

@@ -9,6 +9,7 @@ typedef int methods_bgp_call(void *context, struct control_call *call, const jso
 			     struct control_error *error);
 
 methods_bgp_call methods_bgp_peer;
+methods_bgp_call methods_bgp_listen;
 methods_bgp_call methods_bgp_routes;
 methods_bgp_call methods_bgp_explain;
 methods_bgp_call methods_bgp_log;

@@ -129,6 +129,14 @@ write_announcements(struct evbuffer *out, const struct node *node)
 				    bgp_session_config(session)->name,
 				    bgp_session_status(session).state == BGP_ESTABLISHED);
 	}
+	family(out, "bgp_connections_total", "counter", "Connections that came in, by what came of them.");
+	for (unsigned i = 0; i < LISTENER_RESULTS; i++) {
+		enum listener_result result = (enum listener_result)i;
+
+		evbuffer_add_printf(out, "nearcast_bgp_connections_total{result=\"%s\"} %llu\n",
+				    listener_result_name(result),
+				    (unsigned long long)listener_count(node->listener, result));
+	}
 }
 
 void

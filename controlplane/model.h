@@ -14,6 +14,7 @@
 
 enum {
 	MODEL_NAME_MAX = 64,
+	MODEL_PEER_NAME_MAX = 32,
 	MODEL_WEIGHT_MAX = 255,
 	MODEL_CHECKS_MAX = 8,
 	MODEL_COLLECTORS_MAX = 8,
@@ -114,7 +115,7 @@ struct model_damping {
 
 /* What a VIP has of its own for one peer. */
 struct model_vip_peer {
-	char name[32]; /* of a peer, or of an entry of dynamic ones */
+	char name[MODEL_PEER_NAME_MAX]; /* of a peer, or of an entry of dynamic ones */
 	bool never;    /* it is not announced to this one */
 	struct model_path path;
 };
@@ -141,7 +142,7 @@ struct model_aggregate {
 /* A session, and what policy says of it: a change of the latter touches no session. */
 struct model_peer {
 	struct bgp_config session;
-	char group[32]; /* of a dynamic one: the entry that it came by, whose name VIPs use; else "" */
+	char group[MODEL_PEER_NAME_MAX]; /* of a dynamic one: the entry that it came by, whose name VIPs use; else "" */
 	uint8_t longest_v4; /* prefixes longer than this are not announced to it */
 	uint8_t longest_v6;
 	struct model_path path;

@@ -185,7 +185,7 @@ on_served(void *context, uint64_t generation, const struct compiled *image)
 		return;
 	announcing_update(node, &facts);
 	if (image == node->wanted_image)
-		peering_start(node->peering);
+		announcing_start(node);
 	facts_fini(&facts);
 }
 
@@ -196,7 +196,7 @@ on_patience_end(evutil_socket_t fd, short what, void *context)
 
 	(void)fd;
 	(void)what;
-	peering_start(node->peering);
+	announcing_start(node);
 }
 
 static void
@@ -342,7 +342,7 @@ adopt(struct node *node, struct model *model, struct config_errors *errors)
 	if (!err)
 		err = checker_apply(node->checker, model);
 	if (!err)
-		err = announcing_adopt(node, model);
+		err = announcing_adopt(node, model, errors);
 	if (err) {
 		free(ways);
 		rules_free(rules);

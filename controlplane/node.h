@@ -20,6 +20,7 @@
 #include "controlplane/control.h"
 #include "controlplane/drain.h"
 #include "controlplane/facts.h"
+#include "controlplane/listener.h"
 #include "controlplane/listing.h"
 #include "controlplane/neighbour.h"
 #include "controlplane/peering.h"
@@ -51,6 +52,7 @@ struct node {
 	struct publish *publish;
 	struct journal *journal;
 	struct peering *peering;
+	struct listener *listener;
 	struct routes *routes;
 	struct event *again; /* pending: time alone changes what is announced */
 	struct drain drain;

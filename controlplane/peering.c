@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "controlplane/dynamic.h"
 
 /* RFC 4486 4. */
 enum { CEASE_SHUTDOWN = 2, CEASE_DECONFIGURED = 3 };
@@ -16,7 +17,9 @@ struct peer {
 	struct peering *peering;
 	struct bgp_session *session;
 	struct model_peer policy; /* its session part is what the session was made with */
+	bool is_new; /* nobody has heard of it */
 	bool is_shut;
+	uint64_t last_up_ns;
 	bool is_touched;     /* its descriptor and deadline may be others than the event's */
 	struct event *event; /* made anew after each call on the session */
 };
@@ -47,8 +50,10 @@ struct peering {
 static void
 on_state(void *context, enum bgp_state old, enum bgp_state now)
 {
-	const struct peer *peer = context;
+	struct peer *peer = context;
 
+	if (old == BGP_ESTABLISHED || now == BGP_ESTABLISHED)
+		peer->last_up_ns = clock_now_ns();
 	TELL(peer, state, old, now)
 }
 
@@ -204,6 +209,8 @@ peer_new(struct peering *peering, const struct model_peer *policy)
 		return NULL;
 	peer->peering = peering;
 	peer->policy = *policy;
+	peer->is_new = true;
+	peer->last_up_ns = clock_now_ns();
 	peer->session = bgp_session_new(&policy->session);
 	if (!peer->session) {
 		free(peer);
@@ -238,42 +245,82 @@ peer_keep(struct peer **old, unsigned n_old, const struct model_peer *policy)
 	return NULL;
 }
 
+/* Moves those that came by themselves and may stay to `slots`; gives how many. */
+static unsigned
+peers_keep_added(struct peer **old, unsigned n_old, const struct model *model, struct peer **slots)
+{
+	struct model_peer policy;
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < n_old; i++) {
+		struct peer *peer = old[i];
+
+		if (!peer || !peer->policy.group[0] || !dynamic_renew(model, &peer->policy, &policy) ||
+		    memcmp(&peer->policy.session, &policy.session, sizeof(policy.session)) != 0)
+			continue;
+		peer->policy = policy;
+		slots[n++] = peer;
+		old[i] = NULL;
+	}
+	return n;
+}
+
+/* The peers are those of the slots that hold one: who watches may look at them whenever it is told something. */
+static void
+peers_set(struct peering *peering, struct peer **peers, struct peer **slots, unsigned n)
+{
+	peering->peers = peers;
+	peering->n_peers = 0;
+	for (unsigned i = 0; i < n; i++) {
+		if (slots[i])
+			peers[peering->n_peers++] = slots[i];
+	}
+}
+
+static void
+peers_begin(struct peering *peering)
+{
+	for (unsigned i = 0; i < peering->n_peers; i++) {
+		struct peer *peer = peering->peers[i];
+
+		if (!peer->is_new)
+			continue;
+		peer->is_new = false;
+		TELL(peer, joined)
+		peer_begin(peer);
+	}
+}
+
 int
 peering_apply(struct peering *peering, const struct model *model)
 {
-	struct peer **fresh = calloc(model->n_peers ? model->n_peers : 1, sizeof(*fresh)), **old = peering->peers;
-	unsigned n_old = peering->n_peers, n = 0;
-	bool *is_new = calloc(model->n_peers ? model->n_peers : 1, sizeof(*is_new));
+	struct peer **old = peering->peers;
+	unsigned n_old = peering->n_peers, n = model->n_peers;
+	/* A slot for each configured peer, in the file's order, then those that were added. */
+	struct peer **slots = calloc(n + n_old + 1, sizeof(*slots)), **peers = calloc(n + n_old + 1, sizeof(*peers));
+	int err = 0;
 
-	if (!fresh || !is_new) {
-		free(fresh);
-		free(is_new);
+	if (!slots || !peers) {
+		free(slots);
+		free(peers);
 		return -ENOMEM;
 	}
 	for (unsigned i = 0; i < model->n_peers; i++)
-		fresh[i] = peer_keep(old, n_old, &model->peers[i]);
+		slots[i] = peer_keep(old, n_old, &model->peers[i]);
+	n += peers_keep_added(old, n_old, model, slots + n);
+	peers_set(peering, peers, slots, n);
 	/* The old ones end first: a new one may want the same address. */
 	for (unsigned i = 0; i < n_old; i++)
 		peer_free(old[i], CEASE_DECONFIGURED, NULL);
 	for (unsigned i = 0; i < model->n_peers; i++) {
-		struct peer *peer = fresh[i] ? fresh[i] : peer_new(peering, &model->peers[i]);
-
-		if (!peer)
-			continue;
-		is_new[n] = !fresh[i];
-		fresh[n++] = peer;
+		if (!slots[i] && !(slots[i] = peer_new(peering, &model->peers[i])))
+			err = -ENOMEM;
 	}
+	peers_set(peering, peers, slots, n);
+	peers_begin(peering);
 	free(old);
-	peering->peers = fresh;
-	peering->n_peers = n;
-	for (unsigned i = 0; i < n; i++) {
-		if (!is_new[i])
-			continue;
-		TELL(fresh[i], joined)
-		peer_begin(fresh[i]);
-	}
-	free(is_new);
-	return n == model->n_peers ? 0 : -ENOMEM;
+	free(slots);
+	return err;
 }
 
 void
@@ -284,6 +331,54 @@ peering_start(struct peering *peering)
 	peering->is_started = true;
 	for (unsigned i = 0; i < peering->n_peers; i++)
 		peer_begin(peering->peers[i]);
+}
+
+bool
+peering_is_started(const struct peering *peering)
+{
+	return peering->is_started;
+}
+
+int
+peering_add(struct peering *peering, const struct model_peer *policy)
+{
+	unsigned index = peering->n_peers;
+	struct peer **peers = realloc(peering->peers, (index + 1) * sizeof(struct peer *)), *peer;
+
+	if (!peers)
+		return -ENOMEM;
+	peering->peers = peers;
+	peer = peer_new(peering, policy);
+	if (!peer)
+		return -ENOMEM;
+	peers[index] = peer;
+	peering->n_peers++;
+	peers_begin(peering);
+	return (int)index;
+}
+
+void
+peering_remove(struct peering *peering, unsigned index, const char *text)
+{
+	struct peer *peer = peering->peers[index];
+
+	peering->n_peers--;
+	memmove(peering->peers + index, peering->peers + index + 1, (peering->n_peers - index) * sizeof(struct peer *));
+	peer_free(peer, CEASE_DECONFIGURED, text);
+}
+
+uint64_t
+peering_last_up_ns(const struct peering *peering, unsigned index)
+{
+	return peering->peers[index]->last_up_ns;
+}
+
+void
+peering_accept(struct peering *peering, unsigned index, int fd)
+{
+	bgp_session_accept(peering->peers[index]->session, fd);
+	peer_arm(peering->peers[index]);
+	peering_settle(peering);
 }
 
 struct leaving {
@@ -365,6 +460,16 @@ peering_lookup(const struct peering *peering, const char *name)
 {
 	for (unsigned i = 0; i < peering->n_peers; i++) {
 		if (strcmp(bgp_session_config(peering->peers[i]->session)->name, name) == 0)
+			return (int)i;
+	}
+	return -ENOENT;
+}
+
+int
+peering_at(const struct peering *peering, const struct addr *addr)
+{
+	for (unsigned i = 0; i < peering->n_peers; i++) {
+		if (addr_equal(&bgp_session_config(peering->peers[i]->session)->peer, addr))
 			return (int)i;
 	}
 	return -ENOENT;

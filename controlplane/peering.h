@@ -38,7 +38,10 @@ void peering_free(struct peering *peering);
 /* -ENOSPC: PEERING_WATCHERS_MAX are there. The watcher must outlive the peering. Before the first peering_apply(). */
 MUST_CHECK int peering_watch(struct peering *peering, const struct peering_watcher *watcher, void *context);
 
-/* Sessions whose configuration is unchanged are left alone; others are stopped, new ones started. */
+/*
+ * Sessions whose configuration is unchanged are left alone; others are stopped, new ones started. Peers that were added
+ * stay when their range is still there and says the same of their sessions.
+ */
 MUST_CHECK int peering_apply(struct peering *peering, const struct model *model);
 
 /*
@@ -49,11 +52,22 @@ void peering_start(struct peering *peering);
 /* Withdraws everything, since a peer may keep routes over the Cease that follows (RFC 8538), and ends all sessions. */
 void peering_end(struct peering *peering, const char *text);
 
+bool peering_is_started(const struct peering *peering);
+
+/* A peer that came by itself (controlplane/dynamic.h): its index, or -ENOMEM. */
+MUST_CHECK int peering_add(struct peering *peering, const struct model_peer *policy);
+void peering_remove(struct peering *peering, unsigned index, const char *text);
+/* When it was last established, or was made. */
+uint64_t peering_last_up_ns(const struct peering *peering, unsigned index);
+/* A socket that the peer opened (bgp_session_accept). */
+void peering_accept(struct peering *peering, unsigned index, int fd);
+
 unsigned peering_count(const struct peering *peering);
 const struct bgp_session *peering_session(const struct peering *peering, unsigned index);
 const struct model_peer *peering_policy(const struct peering *peering, unsigned index);
 bool peering_is_shut(const struct peering *peering, unsigned index); /* by peering_shut() */
 int peering_lookup(const struct peering *peering, const char *name); /* an index; -ENOENT */
+int peering_at(const struct peering *peering, const struct addr *addr); /* the same, by the peer's address */
 
 /* As bgp/session.h has it. After some of these, peering_settle() has the loop look at the sessions again. */
 MUST_CHECK int peering_announce(struct peering *peering, unsigned index, const struct prefix *prefix,

@@ -56,6 +56,15 @@ read_longest(struct reading *r, const struct yaml_tree *value, const struct sche
 	schema_map(r, value, key->name, keys, ARRAY_LEN(keys), target);
 }
 
+/* Shorter than its place, in which a dynamic peer's address follows. */
+static void
+read_peer_name(struct reading *r, const struct yaml_tree *value, const struct schema_key *key, void *target)
+{
+	const struct schema_key shorter = {.name = key->name, .size = MODEL_PEER_NAME_MAX};
+
+	scalar_name(r, value, &shorter, target);
+}
+
 #define SESSION(member) FIELD(model_peer, session.member)
 #define ROLES                                                                                                          \
 	WORDS({"provider", BGP_ROLE_PROVIDER}, {"rs", BGP_ROLE_RS}, {"rs-client", BGP_ROLE_RS_CLIENT},                 \
@@ -63,7 +72,7 @@ read_longest(struct reading *r, const struct yaml_tree *value, const struct sche
 
 /* What a peer and a range of dynamic peers have in common. RFC 4724 3: the restart time has 12 bits. */
 #define PEER_KEYS                                                                                                      \
-	{.name = "name", .parse = scalar_name, SESSION(name), .required = true},                                      \
+	{.name = "name", .parse = read_peer_name, SESSION(name), .required = true},                                   \
 	{.name = "as", .parse = scalar_integer, SESSION(peer_as), .required = true, .min = 1, .max = UINT32_MAX - 1}, \
 	{.name = "local_as", .parse = scalar_integer, SESSION(local_as), .min = 1, .max = UINT32_MAX - 1},            \
 	{.name = "hold", .parse = scalar_seconds, SESSION(hold_s), .max = UINT16_MAX},                                \

@@ -42,7 +42,8 @@ view_bgp(const struct node *node)
 		struct bgp_status status = bgp_session_status(session);
 
 		json_array_append_new(
-			list, json_pack("{s:s, s:s, s:I, s:s, s:I, s:i, s:I, s:I, s:I, s:o}", "peer", config->name,
+			list, json_pack("{s:s, s:s, s:s, s:I, s:s, s:I, s:i, s:I, s:I, s:I, s:o}", "peer", config->name, "range",
+					peering_policy(node->peering, i)->group,
 					"address", addr_format(&config->peer, text), "as", (json_int_t)config->peer_as,
 					"state", peering_is_shut(node->peering, i) ? "shut down" : bgp_state_name(status.state),
 					"since_s", seconds_since(status.since_ns), "hold_s", status.hold_s, "advertised",
@@ -122,6 +123,29 @@ view_bgp_peer(const struct node *node, unsigned peer)
 			 view_messages(status.sent), "received", view_messages(status.received), "faults",
 			 (json_int_t)status.faults, "errors", (json_int_t)status.errors, "flaps",
 			 (json_int_t)status.flaps, "last_error", last_error(&status));
+}
+
+json_t *
+view_bgp_listen(const struct node *node)
+{
+	json_t *addresses = json_array(), *view = json_pack("{s:o, s:i}", "addresses", addresses, "port", 0);
+	char text[ADDR_TEXT_MAX];
+	struct addr addr;
+	uint16_t port;
+
+	for (unsigned i = 0; view && i < LISTENER_SOCKETS; i++) {
+		if (!listener_socket(node->listener, i, &addr, &port))
+			continue;
+		json_array_append_new(addresses, json_string(addr_format(&addr, text)));
+		json_object_set_new(view, "port", json_integer(port));
+	}
+	for (unsigned i = 0; view && i < LISTENER_RESULTS; i++) {
+		enum listener_result result = (enum listener_result)i;
+
+		json_object_set_new(view, listener_result_name(result),
+				    json_integer((json_int_t)listener_count(node->listener, result)));
+	}
+	return view;
 }
 
 static json_t *

@@ -12,6 +12,7 @@ struct node;
 /* Each gives a new reference, or NULL when memory is out. */
 json_t *view_bgp(const struct node *node); /* all peers */
 json_t *view_bgp_peer(const struct node *node, unsigned peer);
+json_t *view_bgp_listen(const struct node *node); /* who may open a session, and what came of those that tried */
 json_t *view_bgp_explain(const struct node *node, unsigned route);
 json_t *view_bgp_log(const struct node *node, uint64_t after);
 void view_bgp_routes(const struct node *node, unsigned peer, json_t *list); /* puts them in */

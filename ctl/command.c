@@ -26,6 +26,7 @@ static const char usage[] =
 	"  list add PREFIX ACTION        drop, allow or limit CLASS what comes from there, with --for and --comment\n"
 	"  list remove PREFIX            an entry that was made by hand\n"
 	"  bgp peers, bgp peer NAME      sessions; all of one: messages, capabilities, the last error\n"
+	"  bgp listen                    where sessions may be opened, and what came of those who tried\n"
 	"  bgp routes [PEER]             what each peer is told, with its attributes\n"
 	"  bgp explain VIP               why it is or isn't announced to each peer\n"
 	"  bgp announce PREFIX           a VIP's or an aggregate's, whatever its health, with --for; withdraw keeps it back;\n"
@@ -118,6 +119,7 @@ static const struct {
 	{{"wait", ""}, "wait"},
 	{{"bgp", "peers"}, "bgp"},
 	{{"bgp", "peer", ""}, "bgp.peer"},
+	{{"bgp", "listen"}, "bgp.listen"},
 	{{"bgp", "routes"}, "bgp.routes"},
 	{{"bgp", "routes", ""}, "bgp.routes"},
 	{{"bgp", "explain", ""}, "bgp.explain"},

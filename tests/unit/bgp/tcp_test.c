@@ -316,12 +316,32 @@ Test(tcp, accepts_what_gtsm_lets_through)
 		client.hops = (uint8_t)rows[i].ttl;
 		cr_assert_eq(tcp_open(&client, &fd, why), 0, "row %zu: %s", i, why);
 		accepted = accept_from(listener, rows[i].address);
-		err = tcp_prepare(accepted, &server, why);
+		err = tcp_admit(accepted, &server, why);
 		cr_expect_eq(err, rows[i].why ? -EHOSTUNREACH : 0, "row %zu: %s", i, why);
 		if (rows[i].why)
 			cr_expect_str_eq(why, rows[i].why);
+		/* The copy is gone now, as when the kernel keeps none: what was not sent yet is judged by the kernel.
+		 */
+		cr_expect_eq(tcp_admit(accepted, &server, why), 0);
 		close(fd), close(accepted), close(listener);
 	}
+}
+
+Test(tcp, takes_nothing_of_which_it_cannot_tell_how_far_it_came)
+{
+	int listener = listen_on("127.0.0.1"), fd = -1, accepted;
+	struct bgp_config near = config_to("127.0.0.1", port_of(listener));
+	char why[TCP_WHY_MAX] = "";
+
+	near.gtsm = true;
+	cr_assert_eq(tcp_open(&near, &fd, why), 0, "%s", why);
+	accepted = accept_from(listener, "127.0.0.1");
+	cr_assert_eq(tcp_admit(accepted, &near, why), 0, "%s", why);
+	cr_assert_eq(write(fd, "x", 1), 1);
+	cr_assert(wait_for(accepted, POLLIN, WAIT_MS));
+	cr_expect_eq(tcp_admit(accepted, &near, why), -EHOSTUNREACH);
+	cr_expect_str_eq(why, "GTSM: nothing tells from how far away it came");
+	close(fd), close(accepted), close(listener);
 }
 
 Test(tcp, hears_no_more_from_a_peer_that_is_too_far_away)

@@ -262,6 +262,7 @@ Test(node, answers_every_method_and_refuses_wrong_parameters)
 		{"backends", "{}", 0, "no next hop: there is no route, or no neighbour has answered yet"},
 		{"vips", "{}", 0, "\"prefix\": \"10.99.0.1/32\""},
 		{"bgp", "{}", 0, "\"result\": []"},
+		{"bgp.listen", "{}", 0, "\"addresses\": [], \"port\": 0, \"accepted\": 0"},
 		{"workers", "{}", 0, "\"worker\": 1"},
 		{"ports", "{}", 0, "\"port\": \"p0\""},
 		{"drops", "{}", 0, "\"reason\": "},

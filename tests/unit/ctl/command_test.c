@@ -42,6 +42,7 @@ Test(command, makes_one_request_of_words)
 		{"bgp", "bgp", NULL},
 		{"bgp peers", "bgp", "{}"},
 		{"bgp peer r1", "bgp.peer", "{\"peer\": \"r1\"}"},
+		{"bgp listen", "bgp.listen", "{}"},
 		{"bgp routes", "bgp.routes", "{}"},
 		{"bgp routes r1", "bgp.routes", "{\"peer\": \"r1\"}"},
 		{"bgp explain web", "bgp.explain", "{\"vip\": \"web\"}"},
