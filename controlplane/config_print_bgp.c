@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The bgp section and the VIPs, which are announced. */
 #include <inttypes.h>
+#include <string.h>
 
 #include "bgp/community.h"
 #include "controlplane/config_print.h"
@@ -125,6 +126,31 @@ print_auth(FILE *file, const struct bgp_config *c)
 	fputs("}\n", file);
 }
 
+static void
+print_bfd(FILE *file, const struct model_bfd *bfd)
+{
+	static const char *const kinds[BFD_AUTH_TYPES] = {
+		[BFD_AUTH_PASSWORD] = "password", [BFD_AUTH_MD5] = "md5", [BFD_AUTH_METICULOUS_MD5] = "meticulous-md5",
+		[BFD_AUTH_SHA1] = "sha1", [BFD_AUTH_METICULOUS_SHA1] = "meticulous-sha1",
+	};
+	const struct bfd_auth_config *auth = &bfd->session.auth;
+	char key[BFD_KEY_MAX + 1] = "";
+
+	if (!bfd->enabled)
+		return;
+	fprintf(file, "      bfd: {interval: %" PRIu32 "ms, multiplier: %u, multihop: %s", bfd->session.desired_us / 1000,
+		bfd->session.multiplier, truth(bfd->is_multihop));
+	if (bfd->ttl_min > 0)
+		fprintf(file, ", min_ttl: %u", bfd->ttl_min);
+	if (auth->type != BFD_AUTH_NONE) {
+		memcpy(key, auth->key, auth->key_len);
+		fprintf(file, ", auth: {kind: %s, id: %u, ", kinds[auth->type], auth->key_id);
+		print_key(file, "key: ", key);
+		fputc('}', file);
+	}
+	fputs("}\n", file);
+}
+
 /* What a peer and a range of dynamic peers have in common. */
 static void
 print_peer_keys(FILE *file, const struct model_peer *peer)
@@ -148,6 +174,7 @@ print_peer_keys(FILE *file, const struct model_peer *peer)
 	fprintf(file, "      longest: {ipv4: %u, ipv6: %u}\n      path: {", peer->longest_v4, peer->longest_v6);
 	print_path(file, &peer->path);
 	fputs("}\n", file);
+	print_bfd(file, &peer->bfd);
 }
 
 static void

@@ -9,6 +9,7 @@
 
 #include "abi/records.h"
 #include "base/addr.h"
+#include "bgp/bfd.h"
 #include "bgp/bgp.h"
 #include "bgp/path.h"
 
@@ -139,6 +140,14 @@ struct model_aggregate {
 	struct model_path path;
 };
 
+/* How the path to a peer is watched (RFC 5880). */
+struct model_bfd {
+	bool enabled;
+	bool is_multihop; /* RFC 5883; else the peer is a neighbour (RFC 5881) */
+	uint8_t ttl_min;  /* multihop: of what comes in */
+	struct bfd_config session;
+};
+
 /* A session, and what policy says of it: a change of the latter touches no session. */
 struct model_peer {
 	struct bgp_config session;
@@ -146,6 +155,7 @@ struct model_peer {
 	uint8_t longest_v4; /* prefixes longer than this are not announced to it */
 	uint8_t longest_v6;
 	struct model_path path;
+	struct model_bfd bfd;
 };
 
 /* Whoever connects from within the range is a peer like this one. */

@@ -61,6 +61,7 @@ schema_parse schema_reference; /* a name that is looked up later */
 schema_parse schema_pools;
 schema_parse schema_vips;
 schema_parse schema_families; /* {ipv4, ipv6}; target: struct addr[2] */
+schema_parse schema_bfd; /* target: struct model_bfd */
 schema_parse schema_bmp; /* into the reading's model, whatever the target */
 schema_parse schema_mrt;
 

@@ -91,7 +91,8 @@ read_peer_name(struct reading *r, const struct yaml_tree *value, const struct sc
 	{.name = "max_prefixes", .parse = scalar_integer, SESSION(max_prefixes), .max = BGP_PREFIXES_MAX},            \
 	{.name = "next_hop", .parse = schema_families, SESSION(next_hop_v4)},                                         \
 	{.name = "longest", .parse = read_longest},                                                                   \
-	{.name = "path", .parse = schema_path, FIELD(model_peer, path)}
+	{.name = "path", .parse = schema_path, FIELD(model_peer, path)},                                              \
+	{.name = "bfd", .parse = schema_bfd, FIELD(model_peer, bfd)}
 
 enum { LONGEST_V4 = 24, LONGEST_V6 = 48, BGP_PORT = 179 };
 
@@ -112,7 +113,7 @@ is_private(uint32_t as)
 static void
 finish_peer(struct reading *r, const struct yaml_tree *item, struct model_peer *peer)
 {
-	const struct yaml_tree *longest = yaml_tree_get(item, "longest");
+	const struct yaml_tree *longest = yaml_tree_get(item, "longest"), *bfd = yaml_tree_get(item, "bfd");
 	struct bgp_config *session = &peer->session;
 
 	/* RFC 4271 4.2: a hold time of one or two seconds is unacceptable. */
@@ -122,6 +123,10 @@ finish_peer(struct reading *r, const struct yaml_tree *item, struct model_peer *
 		reading_fail(r, yaml_tree_get(item, "role_strict"), "role_strict needs a role");
 	if (session->gtsm && session->hops == 0)
 		session->hops = 1;
+	if (peer->bfd.enabled && session->hops > 1 && !yaml_tree_get(bfd, "multihop"))
+		peer->bfd.is_multihop = true;
+	if (peer->bfd.ttl_min > 0 && !peer->bfd.is_multihop)
+		reading_fail(r, yaml_tree_get(bfd, "min_ttl"), "min_ttl needs multihop: a neighbour's packets have 255");
 	/* Another network than ours: the Internet takes no longer ones, and a router there may not filter. */
 	if (is_private(session->local_as) || is_private(session->peer_as) || session->local_as == session->peer_as)
 		return;

@@ -17,8 +17,9 @@ refuse(struct config_errors *errors, const char *file, const char *peer, const c
 }
 
 static void
-peer_check(const char *file, const struct bgp_config *c, struct config_errors *errors)
+peer_check(const char *file, const struct model_peer *peer, struct config_errors *errors)
 {
+	const struct bgp_config *c = &peer->session;
 	const struct {
 		bool is_asked;
 		const char *key;
@@ -26,6 +27,7 @@ peer_check(const char *file, const struct bgp_config *c, struct config_errors *e
 		{c->passive, "passive"},
 		{c->flowspec, "flowspec"},
 		{c->import_blackhole, "blackhole"},
+		{peer->bfd.enabled, "bfd"},
 	};
 
 	for (unsigned i = 0; i < ARRAY_LEN(rows); i++) {
@@ -40,7 +42,7 @@ support_check(const char *file, const struct model *model, struct config_errors 
 	unsigned before = errors->n;
 
 	for (unsigned i = 0; i < model->n_peers; i++)
-		peer_check(file, &model->peers[i].session, errors);
+		peer_check(file, &model->peers[i], errors);
 	if (model->listen.enabled)
 		refuse(errors, file, "bgp", "listen");
 	if (model->n_dynamic > 0)

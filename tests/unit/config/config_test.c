@@ -82,6 +82,20 @@ static const struct {
 	{8, "    - {name: r1, address: 10.77.1.1, as: 65001, role: friend}",
 	 "t:8:55: role friend is not provider, rs, rs-client, customer, peer or none"},
 	{8, "    - {name: r1, address: 10.77.1.1, as: 65001, role_strict: true}", "t:8:62: role_strict needs a role"},
+	{8, "    - {name: r1, address: 10.77.1.1, as: 65001, bfd: {interval: 5ms}}",
+	 "t:8:65: interval 5ms is below 10ms"},
+	{8, "    - {name: r1, address: 10.77.1.1, as: 65001, bfd: {multiplier: 0}}",
+	 "t:8:67: multiplier 0 is below 1"},
+	{8, "    - {name: r1, address: 10.77.1.1, as: 65001, bfd: {min_ttl: 250}}",
+	 "t:8:64: min_ttl needs multihop: a neighbour's packets have 255"},
+	{8, "    - {name: r1, address: 10.77.1.1, as: 65001, bfd: {auth: {kind: md5, id: 1, key: 0123456789abcdefg}}}",
+	 "t:8:85: key is longer than 16 octets"},
+	{8, "    - {name: r1, address: 10.77.1.1, as: 65001, bfd: {auth: {kind: sha1, id: 1, key: 0123456789abcdefghijk}}}",
+	 "t:8:86: key 0123456789abcdefghijk is longer than 20 octets"},
+	{8, "    - {name: r1, address: 10.77.1.1, as: 65001, bfd: {auth: {kind: sha2, id: 1, key: k}}}",
+	 "t:8:68: kind sha2 is not password, md5, meticulous-md5, sha1 or meticulous-sha1"},
+	{8, "    - {name: r1, address: 10.77.1.1, as: 65001, bfd: {auth: {kind: sha1, key: k}}}",
+	 "t:8:61: auth lacks the key id"},
 	{8, "    - {name: r1, address: 10.77.1.1, as: 65001, hops: 0}", "t:8:55: hops 0 is below 1"},
 	{8, "    - {name: r1, address: 10.77.1.1, as: 65001, validation: no}", "t:8:61: validation no is not true or false"},
 	{8, "    - {name: r1, address: 10.77.1.1, as: 65001, longest: {ipv4: 33}}", "t:8:65: ipv4 33 is above 32"},
@@ -507,9 +521,10 @@ static const char announcing[] =
 	"       role_strict: true, hops: 2, gtsm: true, extended_next_hop: true, flowspec: true, validation: false,\n"
 	"       blackhole: true, max_prefixes: 100, passive: true, delay_open: 1s, send_hold: 500s,\n"
 	"       path: {local_pref: 0, next_hop: {ipv4: 10.0.0.2}}}\n"
-	"    - {name: own, as: 65001, address: 10.0.0.8}\n"
-	"    - {name: inner, as: 64500, address: 10.0.0.7, longest: {ipv4: 30}}\n"
-	"    - {name: far, as: 64501, address: 10.0.0.6, longest: {ipv6: 64}}\n"
+	"    - {name: own, as: 65001, address: 10.0.0.8,\n"
+	"       bfd: {interval: 50ms, multiplier: 5, auth: {kind: meticulous-sha1, id: 9, key: 'b \"c'}}}\n"
+	"    - {name: inner, as: 64500, address: 10.0.0.7, longest: {ipv4: 30}, bfd: {multihop: true, min_ttl: 60}}\n"
+	"    - {name: far, as: 64501, address: 10.0.0.6, hops: 2, longest: {ipv6: 64}, bfd: {}}\n"
 	"  dynamic: [{name: d, range: 10.1.0.0/16, as: 65002, max: 4, path: {next_hop: self}}]\n"
 	"vips:\n"
 	"  - {name: v, prefix: 203.0.113.1, med: 7, degraded: {below: 30%}, damping: {flaps: 0},\n"
@@ -531,6 +546,13 @@ Test(config, reads_how_routes_are_announced)
 	cr_expect_eq(m->peers[2].longest_v4, 30);
 	cr_expect_eq(m->peers[2].longest_v6, 128, "iBGP");
 	cr_expect(m->peers[3].longest_v4 == 24 && m->peers[3].longest_v6 == 64);
+	cr_expect(m->peers[1].bfd.session.desired_us == 50000 && m->peers[1].bfd.session.required_us == 50000);
+	cr_expect(m->peers[1].bfd.session.multiplier == 5 && !m->peers[1].bfd.is_multihop);
+	cr_expect(m->peers[1].bfd.session.auth.type == BFD_AUTH_METICULOUS_SHA1 &&
+		  m->peers[1].bfd.session.auth.key_len == 4);
+	cr_expect(m->peers[2].bfd.is_multihop && m->peers[2].bfd.ttl_min == 60);
+	cr_expect(m->peers[3].bfd.is_multihop && m->peers[3].bfd.session.multiplier == 3, "as BGP has it");
+	cr_expect(!m->peers[0].bfd.enabled && !m->dynamic[0].peer.bfd.enabled);
 	cr_expect(m->path.path.n_communities == 2 && m->path.path.n_extended == 1 && m->path.path.n_large == 1);
 	cr_expect_eq(m->path.marks, MODEL_PATH_ORIGIN);
 	cr_expect(m->drain.path.path.prepend == 2 && m->drain.path.path.med == UINT32_MAX, "what isn't said stays");
