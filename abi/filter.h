@@ -18,8 +18,8 @@ enum {
 /* CLASSIC: a tcpdump expression as libpcap compiles it for Ethernet; EBPF: an object's program over struct abi_filter_view.
  * What isn't 0 at the end of either is a match. MATCH: struct abi_match_term in place of instructions, two for each. */
 enum abi_filter_kind { ABI_FILTER_CLASSIC = 0, ABI_FILTER_EBPF, ABI_FILTER_MATCH };
-/* LIMIT: what is over the filter's rates is dropped. */
-enum abi_filter_action { ABI_FILTER_DROP = 0, ABI_FILTER_COUNT, ABI_FILTER_LIMIT };
+/* LIMIT: what is over the filter's rates is dropped. SAMPLE: counted, and a capture may ask for it (abi/capture.h). */
+enum abi_filter_action { ABI_FILTER_DROP = 0, ABI_FILTER_COUNT, ABI_FILTER_LIMIT, ABI_FILTER_SAMPLE };
 
 /* The argument of an object's program: the frame from its Ethernet header on, filled up with zeros. */
 struct abi_filter_view {

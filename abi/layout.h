@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What the two processes agree on before the first record: names, limits, and the two shared mappings.
+ * What the two processes agree on before the first record: names, limits, and the three shared mappings.
  *
  *  rings memfd (made anew for each control plane, read-write for both)
  *    struct abi_rings_header | command ring | reply ring | event ring
  *  counters memfd (made once by the dataplane, sealed with F_SEAL_FUTURE_WRITE: the control plane maps it read-only)
  *    struct abi_counters_header | ports | service directory | backend directory | per worker: struct abi_worker_block,
  *    then service counters, backend counters, reasons of services' drops
+ *  captures memfd (with the rings': made anew for each control plane, read-write for both; written to while a capture runs)
+ *    struct abi_rings_header | per worker: ring of packets' copies (abi/capture.h)
  *
  * All integers are in host order (both processes run on one machine); addresses and MACs are octets in wire order.
  * Nothing is a pointer: places are octet offsets from the mapping's start.
@@ -22,7 +24,7 @@
 #include "base/addr.h"
 
 #define ABI_MAGIC UINT32_C(0x6e656172) /* "near" */
-#define ABI_VERSION 3
+#define ABI_VERSION 4
 #define ABI_DATAPLANE_SOCKET "/run/nearcast/dataplane.sock"
 
 enum {
@@ -63,8 +65,8 @@ enum abi_welcome_status {
 };
 
 /*
- * The dataplane's answer. With ABI_WELCOME it carries four descriptors (SCM_RIGHTS), in this order: rings memfd,
- * counters memfd, eventfd that the control plane writes (commands wait, or replies were taken), eventfd that the
+ * The dataplane's answer. With ABI_WELCOME it carries five descriptors (SCM_RIGHTS), in this order: rings memfd,
+ * counters memfd, captures memfd, eventfd that the control plane writes (commands wait, or replies were taken), eventfd that the
  * dataplane writes (replies or events wait, or commands were taken). Afterwards nothing more is sent on the socket: its
  * end is how each side learns that the other has gone.
  */
@@ -75,14 +77,15 @@ struct abi_welcome {
 	uint32_t n_workers;
 	uint64_t rings_size;  /* octets of the mappings */
 	uint64_t counters_size;
+	uint64_t captures_size;
 	uint64_t generation;  /* that the workers serve; 0 before the first */
 	uint64_t instance;    /* random, new for each start of the dataplane */
 	char reason[64];      /* text for the log when refused; always terminated */
 };
 _Static_assert(sizeof(struct abi_hello) == 16, "struct abi_hello");
-_Static_assert(sizeof(struct abi_welcome) == 112, "struct abi_welcome");
+_Static_assert(sizeof(struct abi_welcome) == 120, "struct abi_welcome");
 
-enum { ABI_WELCOME_FDS = 4 };
+enum { ABI_WELCOME_FDS = 5 };
 
 /* A port as the control plane sees it: it maps a kernel route's interface to the dataplane's port. */
 struct abi_port {

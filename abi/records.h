@@ -11,6 +11,7 @@
 #ifndef ABI_RECORDS_H
 #define ABI_RECORDS_H
 
+#include "abi/capture.h"
 #include "abi/filter.h"
 #include "abi/layout.h"
 #include "abi/signature.h"
@@ -34,10 +35,13 @@ enum abi_record_type {
 	ABI_FILTER,
 	ABI_FILTER_PART,
 	ABI_LIST, /* outside of transactions too */
+	ABI_CAPTURE, /* and these two */
+	ABI_CAPTURE_PART,
 	/* replies */
 	ABI_ACK = 64,
 	ABI_NAK,
 	ABI_LISTED,
+	ABI_CAPTURED,
 	/* events */
 	ABI_PORT_CHANGED = 128,
 	ABI_SETTLED,
@@ -315,6 +319,37 @@ struct abi_listed {
 	uint8_t zero[48];
 };
 
+enum abi_capture_op { ABI_CAPTURE_STOP = 0, ABI_CAPTURE_START };
+enum { ABI_CAPTURE_WORDS = 2, ABI_CAPTURE_DURATION_MAX_S = 86400 };
+
+/*
+ * A capture: copies of the packets that meet all of this go to the captures mapping, until STOP, for duration_s at most, and
+ * `limit` of each worker's at most. One at a time: START ends what ran before. A START's expression comes before it, in as
+ * many parts as it needs, from 0 on. Both are answered by CAPTURED; after that of a STOP nothing more is written.
+ */
+struct abi_capture {
+	uint16_t type;
+	uint8_t op;	     /* enum abi_capture_op; of a STOP but the token counts */
+	uint8_t only_marked; /* 1: packets that met a rule with the action `sample` */
+	uint32_t token;
+	uint64_t service;    /* key; 0: all, and what is for none */
+	uint64_t verdicts[ABI_CAPTURE_WORDS]; /* bit of each enum abi_verdict that is wanted; not OPEN, not HELD */
+	uint32_t nth;	     /* one in so many of what would be copied; from 1 */
+	uint32_t limit;	     /* from 1 */
+	uint32_t duration_s; /* 1..ABI_CAPTURE_DURATION_MAX_S */
+	uint16_t snap;	     /* octets of each, 1..ABI_CAPTURE_SNAP_MAX */
+	uint16_t n_insns;    /* of the expression, classic BPF; 0: there is none */
+	uint8_t zero[16];
+};
+_Static_assert(VERDICT_COUNT <= ABI_CAPTURE_WORDS * 64, "struct abi_capture");
+
+struct abi_captured {
+	uint16_t type;
+	uint16_t error; /* errno of a START that changed nothing but what ran before; 0: done */
+	uint32_t token;
+	uint8_t zero[56];
+};
+
 enum abi_nak_reason {
 	ABI_NAK_SEQUENCE = 1, /* BEGIN inside of a transaction, or a record outside of one */
 	ABI_NAK_GENERATION,   /* not above the served one, base not the served one, or COMMIT of another */
@@ -443,6 +478,8 @@ union abi_record {
 	struct abi_filter_part filter_part;
 	struct abi_list list;
 	struct abi_listed listed;
+	struct abi_capture capture;
+	struct abi_captured captured;
 };
 
 #define ABI_ASSERT_RECORD(name) _Static_assert(sizeof(struct name) == 64, #name)
@@ -472,6 +509,8 @@ ABI_ASSERT_RECORD(abi_filter_part);
 ABI_ASSERT_RECORD(abi_list);
 _Static_assert(ABI_RULE_OCTETS * ABI_RULE_PARTS >= sizeof(struct abi_signature), "parts of a signature");
 ABI_ASSERT_RECORD(abi_listed);
+ABI_ASSERT_RECORD(abi_capture);
+ABI_ASSERT_RECORD(abi_captured);
 _Static_assert(offsetof(struct abi_list, token) == 32, "struct abi_list");
 _Static_assert(sizeof(union abi_record) == 64, "union abi_record");
 _Static_assert(offsetof(struct abi_vip, addr) == 16, "struct abi_vip");

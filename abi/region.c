@@ -10,7 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* First in the rings memfd: only there so that a wrong descriptor is told apart. */
+/* First in the rings and captures memfds: only there so that a wrong descriptor is told apart. */
 struct abi_rings_header {
 	_Alignas(64) uint32_t magic;
 	uint32_t version;
@@ -147,6 +147,79 @@ region_rings_free(struct region_rings *rings)
 			close(fds[i]);
 	}
 	*rings = (struct region_rings){.memfd = -1, .command_event = -1, .reply_event = -1};
+}
+
+static size_t
+captures_size(unsigned n_workers)
+{
+	return sizeof(struct abi_rings_header) + n_workers * capture_ring_bytes(ABI_CAPTURE_SLOTS);
+}
+
+static void
+captures_place(struct region_captures *captures)
+{
+	uint8_t *at = (uint8_t *)captures->base + sizeof(struct abi_rings_header);
+
+	for (unsigned i = 0; i < captures->n_workers; i++, at += capture_ring_bytes(ABI_CAPTURE_SLOTS))
+		captures->rings[i] = capture_ring_init(at, ABI_CAPTURE_SLOTS);
+}
+
+int
+region_captures_new(struct region_captures *captures, unsigned n_workers)
+{
+	struct region_captures c = {.size = captures_size(n_workers), .memfd = -1, .n_workers = n_workers};
+	int err = memfd_new("nearcast-captures", c.size, &c.memfd);
+
+	if (err)
+		return err;
+	/* Mapped with its pages there: a worker that copies the first packet into one doesn't wait for the kernel. */
+	err = memfd_map(c.memfd, c.size, PROT_READ | PROT_WRITE, &c.base);
+	if (!err && fcntl(c.memfd, F_ADD_SEALS, RINGS_SEALS) != 0)
+		err = -errno;
+	if (err) {
+		region_captures_free(&c);
+		return err;
+	}
+	*(struct abi_rings_header *)c.base = (struct abi_rings_header){
+		.magic = ABI_MAGIC, .version = ABI_VERSION, .record_size = sizeof(struct abi_capture_slot)};
+	captures_place(&c);
+	*captures = c;
+	return 0;
+}
+
+int
+region_captures_map(struct region_captures *captures, int memfd, unsigned n_workers)
+{
+	struct region_captures c = {.memfd = memfd, .n_workers = n_workers};
+	struct abi_rings_header header;
+	int err = memfd_check(memfd, RINGS_SEALS, &c.size);
+
+	if (err)
+		return err;
+	if (n_workers == 0 || n_workers > ABI_WORKERS_MAX || c.size != captures_size(n_workers))
+		return -EPROTO;
+	err = memfd_map(memfd, c.size, PROT_READ | PROT_WRITE, &c.base);
+	if (err)
+		return err;
+	header = *(struct abi_rings_header *)c.base;
+	if (header.magic != ABI_MAGIC || header.version != ABI_VERSION ||
+	    header.record_size != sizeof(struct abi_capture_slot)) {
+		munmap(c.base, c.size);
+		return -EPROTO;
+	}
+	captures_place(&c);
+	*captures = c;
+	return 0;
+}
+
+void
+region_captures_free(struct region_captures *captures)
+{
+	if (captures->base)
+		munmap(captures->base, captures->size);
+	if (captures->memfd >= 0)
+		close(captures->memfd);
+	*captures = (struct region_captures){.memfd = -1};
 }
 
 static uint64_t
@@ -395,7 +468,7 @@ region_recv_welcome(int socket, struct abi_welcome *welcome, int fds[static ABI_
 				 .msg_iovlen = 1,
 				 .msg_control = control.octets,
 				 .msg_controllen = sizeof(control.octets)};
-	int taken[ABI_WELCOME_FDS] = {-1, -1, -1, -1};
+	int taken[ABI_WELCOME_FDS] = {-1, -1, -1, -1, -1};
 	ssize_t len = recvmsg(socket, &message, MSG_CMSG_CLOEXEC);
 	size_t n;
 

@@ -6,6 +6,7 @@
 #ifndef ABI_REGION_H
 #define ABI_REGION_H
 
+#include "abi/capture.h"
 #include "abi/ring.h"
 
 /* One control plane's rings as one side sees them. */
@@ -27,11 +28,26 @@ struct region_counters {
 	unsigned n_workers; /* private copy: the header's could change under a reader */
 };
 
+/* Rings of packets' copies, one a worker: the dataplane's producers or the control plane's consumers. */
+struct region_captures {
+	void *base;
+	size_t size;
+	int memfd;
+	unsigned n_workers;
+	struct capture_ring rings[ABI_WORKERS_MAX];
+};
+
 /* Dataplane: new memfd, eventfds and zeroed rings. */
 MUST_CHECK int region_rings_new(struct region_rings *rings);
 /* Control plane: maps what it was handed, after checking seals and size; takes over the descriptors on success. */
 MUST_CHECK int region_rings_map(struct region_rings *rings, int memfd, int command_event, int reply_event);
 void region_rings_free(struct region_rings *rings);
+
+/* Dataplane: new and zeroed. */
+MUST_CHECK int region_captures_new(struct region_captures *captures, unsigned n_workers);
+/* Control plane: -EPROTO: seals, size or header don't fit. Takes over memfd on success. */
+MUST_CHECK int region_captures_map(struct region_captures *captures, int memfd, unsigned n_workers);
+void region_captures_free(struct region_captures *captures);
 
 /* Dataplane: header and offsets are filled in, all counters are zero. */
 MUST_CHECK int region_counters_new(struct region_counters *counters, unsigned n_workers);

@@ -10,6 +10,8 @@
 #include <netinet/in.h>
 #include <string.h>
 
+#include "base/flowhash.h"
+
 enum { POSITIONS_CAP = 1 << 20 }; /* counting goes no further; its square fits 64 bits */
 
 struct weighing {
@@ -237,4 +239,10 @@ abi_signature_fault(const struct abi_signature *s)
 	if (!text_is_sound(s->pattern, sizeof(s->pattern)))
 		return "a pattern that is empty, too long or not in printable ASCII";
 	return pattern_fault(s->pattern);
+}
+
+uint64_t
+abi_signature_key(const struct abi_signature *signature)
+{
+	return flowhash_bytes(FLOWHASH_K1, signature->name, strnlen(signature->name, sizeof(signature->name)));
 }

@@ -55,6 +55,9 @@ _Static_assert(sizeof(struct abi_signature) == 704, "struct abi_signature");
 _Static_assert(offsetof(struct abi_signature, src) == 72, "struct abi_signature: ports");
 _Static_assert(offsetof(struct abi_signature, pattern) == 200, "struct abi_signature: pattern");
 
+/* What both processes know a rule by: a hash of its name. */
+uint64_t abi_signature_key(const struct abi_signature *signature);
+
 /* What is wrong with a rule that somebody else made, as the end of a sentence that begins with its name; NULL: it is
  * sound, and its pattern can be given to Hyperscan, which may still refuse it. */
 const char *abi_signature_fault(const struct abi_signature *signature);

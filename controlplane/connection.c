@@ -46,6 +46,7 @@ struct connection {
 	struct event *beat;
 	struct region_rings rings;
 	struct region_counters counters;
+	struct region_captures captures;
 };
 
 static void
@@ -83,6 +84,7 @@ connection_drop(struct connection *c, const char *why)
 		c->events->down(c->context, !c->hangs);
 	region_rings_free(&c->rings);
 	region_counters_free(&c->counters);
+	region_captures_free(&c->captures);
 	if (c->socket >= 0)
 		close(c->socket);
 	c->socket = -1;
@@ -150,7 +152,7 @@ on_socket_end(evutil_socket_t fd, short what, void *context)
 static int
 welcome_map(struct connection *c, const int *fds)
 {
-	int err = region_rings_map(&c->rings, fds[0], fds[2], fds[3]);
+	int err = region_rings_map(&c->rings, fds[0], fds[3], fds[4]);
 
 	if (err) {
 		for (unsigned i = 0; i < ABI_WELCOME_FDS; i++)
@@ -158,8 +160,14 @@ welcome_map(struct connection *c, const int *fds)
 		return err;
 	}
 	err = region_counters_map(&c->counters, fds[1]);
-	if (err)
+	if (err) {
 		close(fds[1]);
+		close(fds[2]);
+		return err;
+	}
+	err = region_captures_map(&c->captures, fds[2], c->counters.n_workers);
+	if (err)
+		close(fds[2]);
 	return err;
 }
 
@@ -268,6 +276,7 @@ connection_new(struct event_base *base, const char *socket_path, const struct co
 	c->backoff_ms = BACKOFF_MIN_MS;
 	c->rings = (struct region_rings){.memfd = -1, .command_event = -1, .reply_event = -1};
 	c->counters.memfd = -1;
+	c->captures.memfd = -1;
 	c->timer = event_new(base, -1, 0, on_timer, c);
 	c->beat = event_new(base, -1, EV_PERSIST, on_beat, c);
 	if (!c->timer || !c->beat) {
@@ -290,6 +299,7 @@ connection_free(struct connection *c)
 	event_drop(&c->timer);
 	region_rings_free(&c->rings);
 	region_counters_free(&c->counters);
+	region_captures_free(&c->captures);
 	if (c->socket >= 0)
 		close(c->socket);
 	free(c);
@@ -311,6 +321,12 @@ struct region_rings *
 connection_rings(struct connection *c)
 {
 	return &c->rings;
+}
+
+struct region_captures *
+connection_captures(struct connection *c)
+{
+	return &c->captures;
 }
 
 const struct region_counters *

@@ -27,6 +27,7 @@ bool connection_is_up(const struct connection *connection);
 bool connection_is_alive(const struct connection *connection); /* up, and its heart beats */
 /* While up, and within `down`. */
 struct region_rings *connection_rings(struct connection *connection);
+struct region_captures *connection_captures(struct connection *connection);
 const struct region_counters *connection_counters(const struct connection *connection);
 
 /* Has the loop's next round call `look`; nothing while it isn't up. */

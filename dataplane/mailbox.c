@@ -142,6 +142,7 @@ client_close(struct mailbox *m)
 	m->is_welcome = false;
 	m->reply.type = 0;
 	region_rings_free(&m->rings);
+	captures_close(m->config.captures);
 	if (m->staging)
 		staging_reset(m->staging);
 }
@@ -217,13 +218,17 @@ welcome(struct mailbox *m)
 	int err = region_rings_new(&m->rings);
 	int fds[ABI_WELCOME_FDS];
 
+	if (!err)
+		err = captures_open(m->config.captures);
 	if (err)
 		return err;
 	message.rings_size = m->rings.size;
+	message.captures_size = captures_region(m->config.captures)->size;
 	fds[0] = m->rings.memfd;
 	fds[1] = m->config.counters->memfd;
-	fds[2] = m->rings.command_event;
-	fds[3] = m->rings.reply_event;
+	fds[2] = captures_region(m->config.captures)->memfd;
+	fds[3] = m->rings.command_event;
+	fds[4] = m->rings.reply_event;
 	err = watch(m, m->rings.command_event);
 	return err ? err : region_send_welcome(m->client, &message, fds);
 }
@@ -360,6 +365,11 @@ take(struct mailbox *m, const union abi_record *record)
 
 	if (record->type == ABI_LIST) {
 		if (lists_record(m->config.lists, &record->list, &reply.listed))
+			answer(m, &reply);
+		return false;
+	}
+	if (record->type == ABI_CAPTURE || record->type == ABI_CAPTURE_PART) {
+		if (captures_record(m->config.captures, record, &reply.captured))
 			answer(m, &reply);
 		return false;
 	}

@@ -8,6 +8,7 @@
 #define DATAPLANE_MAILBOX_H
 
 #include "abi/region.h"
+#include "dataplane/captures.h"
 #include "dataplane/lists.h"
 #include "dataplane/tables.h"
 
@@ -17,6 +18,7 @@ struct mailbox_config {
 	const char *path; /* of the socket; a stale one is replaced */
 	struct tables *tables;
 	struct lists *lists; /* of prefixes */
+	struct captures *captures;
 	const struct region_counters *counters;
 	unsigned n_workers;
 	unsigned n_ports;

@@ -32,6 +32,7 @@ struct dataplane {
 	struct talkers *talkers;
 	struct meter *meter;
 	struct lists *lists;
+	struct captures *captures;
 	struct worker *workers[ABI_WORKERS_MAX];
 };
 
@@ -130,6 +131,7 @@ mailbox_open(struct dataplane *d)
 	struct mailbox_config config = {.path = d->options.socket,
 					.tables = d->tables,
 					.lists = d->lists,
+					.captures = d->captures,
 					.counters = &d->counters,
 					.n_workers = d->options.n_workers,
 					.n_ports = d->ports.n};
@@ -174,6 +176,19 @@ guard_open(struct dataplane *d)
 }
 
 static int
+captures_prepare(struct dataplane *d)
+{
+	struct captures_config config = {.counters = &d->counters,
+					 .n_workers = d->options.n_workers,
+					 .tsc_hz = rte_get_tsc_hz(),
+					 .grace = grace,
+					 .context = d->tables};
+
+	d->captures = captures_new(&config);
+	return d->captures ? 0 : -ENOMEM;
+}
+
+static int
 workers_start(struct dataplane *d)
 {
 	const struct worker_code *code = worker_code(NULL);
@@ -184,6 +199,7 @@ workers_start(struct dataplane *d)
 					   .rcu = d->rcu,
 					   .current = tables_current(d->tables),
 					   .flows = d->flows,
+					   .captures = captures_handle(d->captures),
 					   .guard = &d->guard,
 					   .n_workers = d->options.n_workers,
 					   .is_adaptive = d->options.is_adaptive,
@@ -225,6 +241,8 @@ dataplane_open(struct dataplane *d)
 		err = tables_open(d);
 	if (!err)
 		err = guard_open(d);
+	if (!err)
+		err = captures_prepare(d);
 	if (err)
 		return err;
 	telemetry_init(&d->counters, &d->ports);
@@ -241,6 +259,7 @@ dataplane_close(struct dataplane *d)
 	meter_free(d->meter);
 	talkers_free(d->talkers);
 	lists_free(d->lists);
+	captures_free(d->captures);
 	guard_shared_fini(&d->guard);
 	rte_free(d->rcu);
 	for (unsigned i = 0; i < d->options.n_workers; i++)
@@ -283,6 +302,7 @@ each_second(struct dataplane *d, uint64_t now_ns)
 	if (tables_tick(d->tables, now_ns, now_s))
 		mailbox_settled(d->mailbox);
 	scans_tell(d);
+	captures_tick(d->captures, now_ns);
 	if (guard_upkeep(&d->guard, guard_ns(&d->workers[0]->guard, rte_rdtsc()), now_s) != 0)
 		log_warning("no random numbers: the source checks keep their key");
 }

@@ -89,7 +89,9 @@ struct burst {
 	uint16_t n;
 	bool has_fragments; /* some packet is PACKET_FRAGMENT */
 	bool has_open;	    /* encap left some packet open: icmp's */
+	bool has_marks;	    /* the guard has marked some packet; else marks mean nothing */
 	struct packet packets[BURST_MAX + BURST_AHEAD]; /* what lies beyond n is only looked at to fetch something */
+	uint64_t marks[BURST_MAX]; /* key of the first rule with the action `sample` that each packet met; 0: none */
 };
 
 static inline uint8_t *
@@ -131,6 +133,16 @@ static inline bool
 packet_is_martian(const uint8_t *src, bool is_v6)
 {
 	return is_v6 ? packet_is_martian_v6(src) : packet_is_martian_v4(src[0]);
+}
+
+static inline void
+packet_mark(struct burst *b, unsigned at, uint64_t mark)
+{
+	if (!b->has_marks)
+		memset(b->marks, 0, b->n * sizeof(*b->marks));
+	b->has_marks = true;
+	if (b->marks[at] == 0)
+		b->marks[at] = mark;
 }
 
 /* The packet has a service and is open up to steer. */

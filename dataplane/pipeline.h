@@ -3,7 +3,7 @@
  * The way of a packet: the order of the stages. parse, classify and steer's hash run packet by packet, with what they
  * found still in registers; from then on each stage sees the whole burst, so that the line which it needs of a table has
  * been fetched when it comes to it. While some service is armed the hash waits for the guard: what is dropped needs none.
- * Samples are taken before the guard may have answered a packet, and told when all have their verdict.
+ * Samples and captures are taken before the guard may have answered a packet, and told when all have their verdict.
  */
 #ifndef DATAPLANE_PIPELINE_H
 #define DATAPLANE_PIPELINE_H
@@ -129,14 +129,18 @@ static inline uint64_t
 pipeline_run(struct worker *w, const struct snapshot *tables, struct rte_mbuf **mbufs, unsigned n, uint16_t rx_port)
 {
 	struct burst *b = &w->burst;
+	struct capture *capture = capture_load(&w->capture);
 	uint64_t bytes;
 	bool is_up = PACKET_GUARD && guard_is_up(&w->guard, tables->guard);
 
 	b->n = (uint16_t)n;
 	b->has_fragments = false;
+	b->has_marks = false;
 	bytes = pipeline_parse(tables, is_up, b, mbufs, rx_port);
 	if (unlikely(b->has_fragments))
 		pipeline_fragments(w, tables, is_up, b);
+	if (unlikely(capture != NULL))
+		capture_keep(&w->capture, capture, b);
 	if (PACKET_GUARD) {
 		sample_burst(&w->sample, b);
 		guard_burst(&w->guard, tables->guard, b, is_up);
@@ -149,6 +153,8 @@ pipeline_run(struct worker *w, const struct snapshot *tables, struct rte_mbuf **
 		icmp_burst(&w->icmp, b);
 	if (PACKET_GUARD)
 		sample_settle(&w->sample, b);
+	if (unlikely(capture != NULL))
+		capture_copy(&w->capture, capture, b);
 	pipeline_tx(w, b);
 	return bytes;
 }

@@ -89,6 +89,7 @@ fragments_expire(struct worker *w, uint64_t tsc)
 		return;
 	w->expired_s = now_s;
 	n = fragment_expire(w->fragments, now_s, mbufs, FRAGMENT_HELD_MAX);
+	capture_ended(&w->capture, mbufs, n, VERDICT_FRAGMENT_ORPHAN, tsc);
 	if (n > 0)
 		rte_pktmbuf_free_bulk(mbufs, n);
 	tx_add(&w->tx.block->verdicts[VERDICT_FRAGMENT_ORPHAN], n);

@@ -175,6 +175,7 @@ tables_new(struct signatures *t, const struct signatures_spec *spec)
 
 	for (unsigned i = 0; i < spec->n; i++) {
 		t->actions[i] = spec->rules[i].action;
+		t->keys[i] = abi_signature_key(&spec->rules[i]);
 		if (spec->rules[i].protocol != IPPROTO_UDP)
 			signature_set_add(&t->tcp, i);
 		if (spec->rules[i].protocol != IPPROTO_TCP)

@@ -139,7 +139,7 @@ filter_fault(const struct abi_filter *r)
 {
 	if (r->index >= ABI_FILTERS_MAX || (r->service >= ABI_SERVICES_MAX && r->service != ABI_FILTER_EVERY) ||
 	    (r->vip >= ABI_VIPS_MAX && r->vip != ABI_FILTER_EVERY) || r->n_insns < 1 ||
-	    r->n_insns > ABI_FILTER_INSNS_MAX || r->kind > ABI_FILTER_MATCH || r->action > ABI_FILTER_LIMIT || r->last > 1)
+	    r->n_insns > ABI_FILTER_INSNS_MAX || r->kind > ABI_FILTER_MATCH || r->action > ABI_FILTER_SAMPLE || r->last > 1)
 		return "filter: a field is out of range";
 	return r->zero == 0 && STAGING_ZERO(r->zero2) && STAGING_ZERO(r->zero3) ? NULL : STAGING_RESERVED;
 }

@@ -66,6 +66,9 @@ steer_open(struct worker *w)
 				  .counters = w->tx.block->counters};
 }
 
+/* Of a worker that has no main lcore to start one. */
+static const struct capture_handle no_captures;
+
 struct worker *
 worker_new(struct worker_shared *shared, unsigned index)
 {
@@ -89,6 +92,8 @@ worker_new(struct worker_shared *shared, unsigned index)
 	icmp_state_init(&w->icmp, w->tsc_hz, shared->reply_pps, shared->reply_pps);
 	guard_init(&w->guard, shared->guard, index, w->tsc_hz);
 	sample_init(&w->sample, &shared->samples, w->samples, w->tx.block->counters, index);
+	w->capture.handle = shared->captures ? shared->captures : &no_captures;
+	w->capture.worker = index;
 	queues_deal(w);
 	ways_open(w);
 	steer_open(w);

@@ -10,6 +10,7 @@
 
 #include "dataplane/port.h"
 #include "dataplane/snapshot.h"
+#include "dataplane/stage/capture.h"
 #include "dataplane/stage/encap.h"
 #include "dataplane/stage/fragment.h"
 #include "dataplane/stage/guard.h"
@@ -33,6 +34,7 @@ struct worker_shared {
 	_Atomic(struct snapshot *) *current;
 	struct flowtable *const *flows; /* of all workers */
 	struct guard_shared *guard;
+	const struct capture_handle *captures; /* NULL: there are none */
 	struct sample_shared samples;
 	unsigned n_workers;
 	bool is_adaptive;
@@ -65,6 +67,7 @@ struct worker {
 	struct sample_state sample;
 	struct tx tx;
 	struct burst burst;
+	struct capture_state capture;
 };
 
 struct worker *worker_new(struct worker_shared *shared, unsigned index); /* NULL: no memory */

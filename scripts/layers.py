@@ -21,7 +21,7 @@ CLOCKS = {"bgp/session.c"}
 # A stage knows the packet vector and its own table, never another stage; these describe what stages share.
 STAGE_SHARED = {"dataplane/packet.h"}
 # What a stage is made of, and what those that answer a packet share.
-PARTS = {"guard": {"limit", "known", "challenge", "list", "signature", "filter"}, "filter": {"limit", "match"}, "challenge": {"answer"}, "icmp": {"answer"}}
+PARTS = {"guard": {"limit", "known", "challenge", "list", "signature", "filter"}, "filter": {"limit", "match"}, "capture": {"filter"}, "challenge": {"answer"}, "icmp": {"answer"}}
 INCLUDE = re.compile(r'^\s*#\s*include\s+([<"])([^>"]+)[>"]', re.M)
 CLOCK = re.compile(r"\bclock_now_ns\(")
 

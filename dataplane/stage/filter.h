@@ -140,9 +140,9 @@ filter_is_over(const struct filter *f, struct filter_bucket *bucket, const struc
 	       (f->has_bytes && !filter_charge(&bucket->bytes, &f->bytes, p->ip_len, now_ns));
 }
 
-/* True: to be dropped. The frame is as it came. */
+/* True: to be dropped. *mark: the key of the first filter that samples it, if there is one. The frame is as it came. */
 static inline bool
-filter_packet(const struct filters *filters, unsigned worker, const struct packet *p, uint64_t now_ns)
+filter_packet(const struct filters *filters, unsigned worker, const struct packet *p, uint64_t now_ns, uint64_t *mark)
 {
 	struct filter_worker *own = &filters->workers[worker];
 	const struct filter_set *set = &filters->of_service[p->service];
@@ -160,6 +160,8 @@ filter_packet(const struct filters *filters, unsigned worker, const struct packe
 			atomic_store_explicit(&own->hits[i],
 					      atomic_load_explicit(&own->hits[i], memory_order_relaxed) + 1,
 					      memory_order_relaxed);
+			if (f->action == ABI_FILTER_SAMPLE && *mark == 0)
+				*mark = f->key;
 			if (f->action == ABI_FILTER_DROP ||
 			    (f->action == ABI_FILTER_LIMIT && filter_is_over(f, &filters->buckets[i], p, now_ns)))
 				return true;

@@ -465,7 +465,9 @@ guard_scan_pass(struct guard *g, const struct guard_table *t, struct burst *b, c
 		    (atomic_load_explicit(&g->shared->states[p->service], memory_order_relaxed) & 3) != GUARD_ARMED)
 			continue;
 		hit = signature_packet(&g->scan, t->signatures, &service->rules, p, rte_rdtsc);
-		if (hit.rule != SIGNATURE_NONE)
+		if (hit.action == ABI_SIGNATURE_SAMPLE)
+			packet_mark(b, i, t->signatures->keys[hit.rule]);
+		else if (hit.rule != SIGNATURE_NONE)
 			guard_signature_settle(g->shared, service, p, hit.action, now_ns);
 	}
 }
@@ -482,9 +484,12 @@ guard_operator_pass(const struct guard *g, const struct guard_table *t, struct b
 {
 	for (unsigned i = 0; i < b->n; i++) {
 		struct packet *p = &b->packets[i];
+		uint64_t mark = 0;
 
-		if (packet_is_served(p) && filter_packet(t->filters, g->scan.worker, p, now_ns))
+		if (packet_is_served(p) && filter_packet(t->filters, g->scan.worker, p, now_ns, &mark))
 			packet_settle(p, VERDICT_FILTERED);
+		if (mark)
+			packet_mark(b, i, mark);
 	}
 }
 

@@ -57,6 +57,7 @@ struct signatures {
 	struct signature_set tcp;
 	struct signature_set udp;
 	uint8_t actions[ABI_SIGNATURES_MAX]; /* enum abi_signature_action */
+	uint64_t keys[ABI_SIGNATURES_MAX];   /* abi_signature_key */
 	uint16_t src_class[UINT16_MAX + 1];  /* by port, host order */
 	uint16_t dst_class[UINT16_MAX + 1];
 };

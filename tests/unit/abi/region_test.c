@@ -173,15 +173,15 @@ Test(region, refuses_counters_whose_header_or_size_lies)
 	region_counters_free(&good);
 }
 
-Test(region, hands_over_four_descriptors_with_the_welcome)
+Test(region, hands_over_five_descriptors_with_the_welcome)
 {
 	struct abi_welcome sent = {.magic = ABI_MAGIC, .version = ABI_VERSION, .n_workers = 2}, got;
 	struct region_rings rings;
-	int ends[2], fds[ABI_WELCOME_FDS] = {-1, -1, -1, -1};
+	int ends[2], fds[ABI_WELCOME_FDS] = {-1, -1, -1, -1, -1};
 
 	cr_assert_eq(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, ends), 0);
 	cr_assert_eq(region_rings_new(&rings), 0);
-	const int handed[] = {rings.memfd, rings.memfd, rings.command_event, rings.reply_event};
+	const int handed[] = {rings.memfd, rings.memfd, rings.memfd, rings.command_event, rings.reply_event};
 
 	cr_assert_eq(region_send_welcome(ends[0], &sent, handed), 0);
 	memset(sent.reason, 'x', sizeof(sent.reason)); /* not terminated */
@@ -237,12 +237,12 @@ Test(region, refuses_a_welcome_with_other_than_its_descriptors_and_keeps_none_of
 		uint32_t status;
 	} rows[] = {
 		{"no descriptors", sizeof(struct abi_welcome), 0, ABI_WELCOME},
-		{"one missing", sizeof(struct abi_welcome), 3, ABI_WELCOME},
-		{"one too many", sizeof(struct abi_welcome), 5, ABI_WELCOME},
+		{"one missing", sizeof(struct abi_welcome), 4, ABI_WELCOME},
+		{"one too many", sizeof(struct abi_welcome), 6, ABI_WELCOME},
 		{"eight", sizeof(struct abi_welcome), 8, ABI_WELCOME},
-		{"a refusal with descriptors", sizeof(struct abi_welcome), 4, ABI_REFUSED_BUSY},
-		{"too short", sizeof(struct abi_welcome) - 1, 4, ABI_WELCOME},
-		{"too long", sizeof(struct abi_welcome) + 1, 4, ABI_WELCOME},
+		{"a refusal with descriptors", sizeof(struct abi_welcome), 5, ABI_REFUSED_BUSY},
+		{"too short", sizeof(struct abi_welcome) - 1, 5, ABI_WELCOME},
+		{"too long", sizeof(struct abi_welcome) + 1, 5, ABI_WELCOME},
 		{"one octet", 1, 0, ABI_WELCOME},
 	};
 	int ends[2], before, after;

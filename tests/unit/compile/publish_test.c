@@ -25,6 +25,7 @@ static struct {
 	int peer;
 	struct region_rings rings;
 	struct region_counters counters;
+	struct region_captures captures;
 	uint64_t generation;
 	union abi_record records[RECORDS_MAX]; /* of the last transaction */
 	unsigned n;
@@ -137,6 +138,7 @@ hang_up(void)
 {
 	region_rings_free(&t.rings);
 	region_counters_free(&t.counters);
+	region_captures_free(&t.captures);
 	close(t.peer);
 	t.peer = -1;
 }
@@ -178,10 +180,12 @@ welcome(void)
 	cr_assert_eq(region_recv_hello(t.peer, &hello), 0);
 	cr_assert_eq(region_rings_new(&t.rings), 0);
 	cr_assert_eq(region_counters_new(&t.counters, 1), 0);
+	cr_assert_eq(region_captures_new(&t.captures, 1), 0);
 	fds[0] = t.rings.memfd;
 	fds[1] = t.counters.memfd;
-	fds[2] = t.rings.command_event;
-	fds[3] = t.rings.reply_event;
+	fds[2] = t.captures.memfd;
+	fds[3] = t.rings.command_event;
+	fds[4] = t.rings.reply_event;
 	cr_assert_eq(region_send_welcome(t.peer, &answer, fds), 0);
 	while (t.n_connected == before)
 		turn();

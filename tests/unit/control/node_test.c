@@ -57,6 +57,7 @@ static struct {
 	struct event *beat;
 	struct region_rings rings;
 	struct region_counters counters;
+	struct region_captures captures;
 	char text[1 << 20];
 } t;
 
@@ -103,6 +104,7 @@ on_accept(evutil_socket_t fd, short what, void *context)
 	cr_assert_eq(region_recv_hello(t.peer, &hello), 0);
 	cr_assert_eq(region_rings_new(&t.rings), 0);
 	cr_assert_eq(region_counters_new(&t.counters, 2), 0);
+	cr_assert_eq(region_captures_new(&t.captures, 2), 0);
 	region_header(&t.counters)->n_ports = 1;
 	*region_ports(&t.counters) = (struct abi_port){
 		.name = "p0", .interface = "edge0", .ifindex = t.ifindex, .mtu = 1500};
@@ -110,8 +112,9 @@ on_accept(evutil_socket_t fd, short what, void *context)
 	atomic_store(&region_worker(&t.counters, 1)->verdicts[VERDICT_FORWARDED], 1);
 	fds[0] = t.rings.memfd;
 	fds[1] = t.counters.memfd;
-	fds[2] = t.rings.command_event;
-	fds[3] = t.rings.reply_event;
+	fds[2] = t.captures.memfd;
+	fds[3] = t.rings.command_event;
+	fds[4] = t.rings.reply_event;
 	cr_assert_eq(region_send_welcome(t.peer, &welcome, fds), 0);
 	t.commands = event_new(t.base, t.rings.command_event, EV_READ | EV_PERSIST, on_commands, NULL);
 	t.beat = event_new(t.base, -1, EV_PERSIST, on_beat, NULL);
@@ -181,6 +184,7 @@ teardown(void)
 	event_free(t.accept);
 	region_rings_free(&t.rings);
 	region_counters_free(&t.counters);
+	region_captures_free(&t.captures);
 	close(t.peer);
 	close(t.listener);
 	event_base_free(t.base);

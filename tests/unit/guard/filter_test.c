@@ -15,6 +15,7 @@ enum { SERVICE = 3 };
 #define NOW UINT64_C(1000000000)
 
 static struct burst burst;
+static uint64_t mark; /* of the last packet */
 static char fault[PROGRAM_FAULT_MAX];
 
 TestSuite(filter, .init = frames_init);
@@ -92,10 +93,10 @@ Test(filter, matches_what_its_expression_says)
 		struct filters *filters = filters_of(programs, 1, (const uint8_t[]){ABI_FILTER_DROP});
 
 		cr_assert_not_null(filters);
-		cr_expect_eq(filter_packet(filters, 0, packet(rows[i].hex), NOW), rows[i].matches, "%s", rows[i].expression);
+		cr_expect_eq(filter_packet(filters, 0, packet(rows[i].hex), NOW, &mark), rows[i].matches, "%s", rows[i].expression);
 		cr_expect_eq(filters_hits(filters, 0), rows[i].matches);
 		burst.packets[0].service = SERVICE + 1;
-		cr_expect_not(filter_packet(filters, 0, &burst.packets[0], NOW), "another service's");
+		cr_expect_not(filter_packet(filters, 0, &burst.packets[0], NOW, &mark), "another service's");
 		filters_free(filters);
 	}
 	frames_clear(&burst);
@@ -111,8 +112,8 @@ Test(filter, runs_in_order_and_counts_without_dropping)
 	cr_assert_not_null(filters);
 	for (unsigned i = 0; i < 3; i++)
 		cr_expect_not_null(filters->list[i].run);
-	cr_expect(filter_packet(filters, 0, packet(NTP4), NOW));
-	cr_expect_not(filter_packet(filters, 0, packet(ETH4 IP4("001c", "0000", "11") UDP("0008")), NOW));
+	cr_expect(filter_packet(filters, 0, packet(NTP4), NOW, &mark));
+	cr_expect_not(filter_packet(filters, 0, packet(ETH4 IP4("001c", "0000", "11") UDP("0008")), NOW, &mark));
 	cr_expect_eq(filters_hits(filters, 0), 2);
 	cr_expect_eq(filters_hits(filters, 1), 1);
 	cr_expect_eq(filters_hits(filters, 2), 1, "what was dropped goes no further");
@@ -151,7 +152,7 @@ Test(filter, agrees_with_libpcap_on_every_mutated_frame)
 			right = bpf_filter((const struct bpf_insn *)(const void *)program.insns, p->frame, p->mbuf->pkt_len,
 					   p->mbuf->data_len) != 0;
 			p->service = SERVICE;
-			cr_assert_eq(filter_packet(filters, 0, p, NOW), right, "%s, round %u", expressions[e], round);
+			cr_assert_eq(filter_packet(filters, 0, p, NOW, &mark), right, "%s, round %u", expressions[e], round);
 			matches += right;
 		}
 		filters_free(filters);
@@ -188,10 +189,10 @@ Test(filter, loads_an_object_and_refuses_what_is_none)
 	cr_assert_eq(program_load(object, PROGRAM_SECTION, &program, fault), 0, "%s", fault);
 	filters = filters_of(programs, 1, (const uint8_t[]){ABI_FILTER_DROP});
 	cr_assert_not_null(filters);
-	cr_expect_not(filter_packet(filters, 0, packet(NTP4), NOW), "too short");
+	cr_expect_not(filter_packet(filters, 0, packet(NTP4), NOW, &mark), "too short");
 	for (unsigned i = 0; i < 428; i++)
 		strcat(big, "00");
-	cr_expect(filter_packet(filters, 0, packet(big), NOW));
+	cr_expect(filter_packet(filters, 0, packet(big), NOW, &mark));
 	filters_free(filters);
 	frames_clear(&burst);
 	cr_expect_eq(program_load(object, "nothing", &program, fault), -EINVAL);

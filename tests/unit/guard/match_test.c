@@ -15,6 +15,7 @@ enum { SERVICE = 3, OTHER_SERVICE = 4, VIP = 7, OTHER_VIP = 8 };
 #define MS  UINT64_C(1000000)
 
 static struct burst burst;
+static uint64_t mark; /* of the last packet */
 static uint64_t insns[ABI_FILTERS_MAX][ABI_FILTER_INSNS_MAX];
 static struct abi_filter heads[ABI_FILTERS_MAX];
 static uint16_t vips[ABI_SERVICES_MAX] = {[SERVICE] = VIP, [OTHER_SERVICE] = OTHER_VIP};
@@ -181,7 +182,7 @@ Test(match, matches_what_the_rule_says)
 
 		add(rows[i].rule, ABI_FILTER_DROP);
 		filters = filters_made();
-		cr_expect_eq(filter_packet(filters, 0, packet(rows[i].hex), NOW), rows[i].matches, "row %zu: %s", i, rows[i].rule);
+		cr_expect_eq(filter_packet(filters, 0, packet(rows[i].hex), NOW, &mark), rows[i].matches, "row %zu: %s", i, rows[i].rule);
 		cr_expect_eq(filters_hits(filters, 0), rows[i].matches);
 		filters_free(filters);
 	}
@@ -232,14 +233,14 @@ Test(match, limits_packets_for_all_workers_together)
 	filters = filters_made();
 	/* 10,000 packets a second for 10 s, by two workers in turn. */
 	for (unsigned i = 0; i < 100000; i++)
-		passed += !filter_packet(filters, i % 2, i ? &burst.packets[0] : packet(NTP4), NOW + i * MS / 10);
+		passed += !filter_packet(filters, i % 2, i ? &burst.packets[0] : packet(NTP4), NOW + i * MS / 10, &mark);
 	cr_expect_geq(passed, 9900, "%u", passed);
 	cr_expect_leq(passed, 10100, "%u", passed);
 	cr_expect_eq(filters_hits(filters, 0), 100000);
 	/* Long idle, it is a full bucket: one burst of 50 ms, no more. */
 	passed = 0;
 	for (unsigned i = 0; i < 1000; i++)
-		passed += !filter_packet(filters, 0, &burst.packets[0], NOW + 300000 * MS);
+		passed += !filter_packet(filters, 0, &burst.packets[0], NOW + 300000 * MS, &mark);
 	cr_expect_geq(passed, 50, "%u", passed);
 	cr_expect_leq(passed, 51, "%u", passed);
 	filters_free(filters);
@@ -254,7 +255,7 @@ Test(match, limits_octets_of_ip_packets)
 	add("proto tcp", ABI_FILTER_LIMIT)->bytes_s = 40 * 1000;
 	filters = filters_made();
 	for (unsigned i = 0; i < 100000; i++)
-		passed += !filter_packet(filters, 0, i ? &burst.packets[0] : packet(SYN4), NOW + i * MS / 10);
+		passed += !filter_packet(filters, 0, i ? &burst.packets[0] : packet(SYN4), NOW + i * MS / 10, &mark);
 	cr_expect_geq(passed, 9900, "%u", passed);
 	cr_expect_leq(passed, 10100, "%u", passed);
 	filters_free(filters);
@@ -268,8 +269,8 @@ Test(match, a_last_filter_ends_the_row_for_what_it_matches)
 	add("proto udp sport 123", ABI_FILTER_COUNT)->last = 1;
 	add("proto udp", ABI_FILTER_DROP);
 	filters = filters_made();
-	cr_expect_not(filter_packet(filters, 0, packet(NTP4), NOW));
-	cr_expect(filter_packet(filters, 0, packet(LAST4), NOW));
+	cr_expect_not(filter_packet(filters, 0, packet(NTP4), NOW, &mark));
+	cr_expect(filter_packet(filters, 0, packet(LAST4), NOW, &mark));
 	cr_expect_eq(filters_hits(filters, 1), 1);
 	filters_free(filters);
 	frames_clear(&burst);
@@ -284,9 +285,9 @@ Test(match, only_packets_to_its_vip_see_a_filter)
 	add("proto udp", ABI_FILTER_COUNT)->service = SERVICE;
 	filters = filters_made();
 	p = packet(NTP4);
-	cr_expect(filter_packet(filters, 0, p, NOW));
+	cr_expect(filter_packet(filters, 0, p, NOW, &mark));
 	p->service = OTHER_SERVICE;
-	cr_expect_not(filter_packet(filters, 0, p, NOW));
+	cr_expect_not(filter_packet(filters, 0, p, NOW, &mark));
 	cr_expect_eq(filters_hits(filters, 1), 0);
 	filters_free(filters);
 	frames_clear(&burst);
@@ -298,8 +299,8 @@ Test(match, hits_and_buckets_outlive_a_change_of_the_others)
 
 	add("proto udp", ABI_FILTER_LIMIT)->packets_s = 10;
 	filters = filters_made();
-	cr_expect_not(filter_packet(filters, 0, packet(NTP4), NOW));
-	cr_expect(filter_packet(filters, 0, &burst.packets[0], NOW));
+	cr_expect_not(filter_packet(filters, 0, packet(NTP4), NOW, &mark));
+	cr_expect(filter_packet(filters, 0, &burst.packets[0], NOW, &mark));
 	add("proto tcp", ABI_FILTER_DROP)->key = 99;
 	add("proto udp", ABI_FILTER_LIMIT)->packets_s = 10;
 	heads[1].key = 1;
@@ -307,7 +308,7 @@ Test(match, hits_and_buckets_outlive_a_change_of_the_others)
 	after = filters_made();
 	spec.before = NULL;
 	cr_expect_eq(filters_hits(after, 1), 2);
-	cr_expect(filter_packet(after, 0, &burst.packets[0], NOW), "the bucket is as empty as it was");
+	cr_expect(filter_packet(after, 0, &burst.packets[0], NOW, &mark), "the bucket is as empty as it was");
 	filters_free(after);
 	filters_free(filters);
 	frames_clear(&burst);
@@ -320,7 +321,7 @@ Test(match, holds_as_many_filters_as_the_table_has_places)
 	for (unsigned i = 0; i < ABI_FILTERS_MAX; i++)
 		add(i + 1 < ABI_FILTERS_MAX ? "sport 9" : "sport 123", ABI_FILTER_DROP);
 	filters = filters_made();
-	cr_expect(filter_packet(filters, 0, packet(NTP4), NOW));
+	cr_expect(filter_packet(filters, 0, packet(NTP4), NOW, &mark));
 	cr_expect_eq(filters_hits(filters, ABI_FILTERS_MAX - 1), 1);
 	filters_free(filters);
 	frames_clear(&burst);

@@ -33,6 +33,14 @@ __wrap_clock_now_ns(void)
 	return __real_clock_now_ns() + later_ns;
 }
 
+static struct captures *captures;
+
+static void
+grace(void *context)
+{
+	(void)context;
+}
+
 static void
 mailbox_open(void)
 {
@@ -41,6 +49,8 @@ mailbox_open(void)
 	cr_assert_not_null(mkdtemp(directory));
 	snprintf(at.sun_path, sizeof(at.sun_path), "%s/socket", directory);
 	cr_assert_eq(region_counters_new(&counters, 1), 0);
+	config.captures = captures = captures_new(
+		&(struct captures_config){.counters = &counters, .n_workers = 1, .tsc_hz = 1000000000, .grace = grace});
 	config.tables = tables = tables_new(&(struct tables_config){.counters = &counters});
 	cr_assert_eq(mailbox_new(&config, &mailbox), 0);
 }
@@ -49,6 +59,7 @@ static void
 mailbox_close(void)
 {
 	mailbox_free(mailbox);
+	captures_free(captures);
 	tables_free(tables);
 	region_counters_free(&counters);
 	rmdir(directory);
@@ -60,13 +71,14 @@ struct client {
 	int socket;
 	struct abi_welcome welcome;
 	struct region_rings rings;
+	struct region_captures captures;
 };
 
 /* Connects and says nothing. */
 static struct client
 client_connect(void)
 {
-	struct client c = {.socket = socket(AF_UNIX, SOCK_SEQPACKET, 0), .rings = {.memfd = -1}};
+	struct client c = {.socket = socket(AF_UNIX, SOCK_SEQPACKET, 0), .rings = {.memfd = -1}, .captures = {.memfd = -1}};
 	struct timeval patience = {.tv_sec = 5};
 
 	setsockopt(c.socket, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
@@ -85,7 +97,8 @@ client_hello(struct abi_hello hello)
 	mailbox_run(mailbox, 10);
 	cr_assert_eq(region_recv_welcome(c.socket, &c.welcome, fds), 0);
 	if (c.welcome.status == ABI_WELCOME) {
-		cr_assert_eq(region_rings_map(&c.rings, fds[0], fds[2], fds[3]), 0);
+		cr_assert_eq(region_rings_map(&c.rings, fds[0], fds[3], fds[4]), 0);
+		cr_assert_eq(region_captures_map(&c.captures, fds[2], 1), 0);
 		close(fds[1]);
 	}
 	return c;
@@ -103,6 +116,7 @@ client_close(struct client *c)
 	close(c->socket);
 	if (c->rings.base)
 		region_rings_free(&c->rings);
+	region_captures_free(&c->captures);
 	mailbox_run(mailbox, 100);
 }
 
