@@ -82,6 +82,14 @@ check_peers(struct reading *r, const struct yaml_tree *peers)
 	}
 }
 
+/* The kernel has no way to leave an address out of a prefix. */
+static bool
+is_locked_out(const struct model_dynamic *range, const struct bgp_config *peer)
+{
+	return range->peer.session.auth != BGP_AUTH_NONE && peer->auth == BGP_AUTH_NONE && peer->passive &&
+	       range->range.addr.family != ADDR_NONE && prefix_contains(&range->range, &peer->peer);
+}
+
 static void
 check_dynamic(struct reading *r, const struct yaml_tree *list)
 {
@@ -101,6 +109,10 @@ check_dynamic(struct reading *r, const struct yaml_tree *list)
 			if (d->peer.session.name[0] && strcmp(d->peer.session.name, m->peers[j].session.name) == 0)
 				reading_fail(r, place(list, i, "name"), "name %s is a peer's too",
 					     d->peer.session.name);
+			if (is_locked_out(d, &m->peers[j].session))
+				reading_fail(r, place(list, i, "auth"),
+					     "peer %s lies in the range, whose key it would be asked for: give it one",
+					     m->peers[j].session.name);
 		}
 	}
 }

@@ -24,7 +24,6 @@ peer_check(const char *file, const struct model_peer *peer, struct config_errors
 		bool is_asked;
 		const char *key;
 	} rows[] = {
-		{c->passive, "passive"},
 		{c->flowspec, "flowspec"},
 		{c->import_blackhole, "blackhole"},
 		{peer->bfd.enabled, "bfd"},
@@ -43,10 +42,6 @@ support_check(const char *file, const struct model *model, struct config_errors 
 
 	for (unsigned i = 0; i < model->n_peers; i++)
 		peer_check(file, &model->peers[i], errors);
-	if (model->listen.enabled)
-		refuse(errors, file, "bgp", "listen");
-	if (model->n_dynamic > 0)
-		refuse(errors, file, "bgp", "dynamic");
 	if (model->n_collectors > 0)
 		refuse(errors, file, "bgp", "bmp");
 	if (model->mrt.file[0])

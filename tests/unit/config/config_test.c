@@ -118,6 +118,9 @@ static const struct {
 	{8, PEER "  dynamic: [{name: d, as: 1}]", "t:9:13: a range of dynamic peers lacks the key range"},
 	{8, PEER "  dynamic: [{name: d, range: 10.0.0.0/8, as: 1}, {name: e, range: 10.1.0.0/16, as: 1}]",
 	 "t:9:67: range 10.1.0.0/16 overlaps range d's"},
+	{8, "    - {name: r1, address: 10.77.1.1, as: 65001, passive: true}\n"
+	 "  dynamic: [{name: d, range: 10.77.0.0/16, as: 1, auth: {kind: md5, key: x}}]",
+	 "t:9:57: peer r1 lies in the range, whose key it would be asked for: give it one"},
 	{8, PEER "  listen: {port: 0}", "t:9:18: port 0 is below 1"},
 	{11, "  - {name: v2, prefix: 10.99.0.0/24, peers: [{name: r9}]}", "t:11:53: there is no peer r9"},
 	{11, "  - {name: v2, prefix: 10.99.0.0/24, peers: [{name: r1}, {name: r1}]}", "t:11:65: peer r1 is there twice"},
