@@ -141,6 +141,16 @@ peer_arm(struct peer *peer)
 		event_add(peer->event, deadline_ns == UINT64_MAX ? NULL : &wait);
 }
 
+/* Watchers may have announced to others than the peer that they heard of. */
+static void
+settle(struct peering *peering)
+{
+	for (unsigned i = 0; i < peering->n_peers; i++) {
+		if (peering->peers[i]->is_touched)
+			peer_arm(peering->peers[i]);
+	}
+}
+
 static void
 peer_ready(evutil_socket_t fd, short what, void *context)
 {
@@ -150,7 +160,7 @@ peer_ready(evutil_socket_t fd, short what, void *context)
 	(void)fd;
 	bgp_session_run(peer->session, revents);
 	peer_arm(peer);
-	peering_settle(peer->peering);
+	settle(peer->peering);
 }
 
 struct peering *
@@ -378,7 +388,7 @@ peering_accept(struct peering *peering, unsigned index, int fd)
 {
 	bgp_session_accept(peering->peers[index]->session, fd);
 	peer_arm(peering->peers[index]);
-	peering_settle(peering);
+	settle(peering);
 }
 
 struct leaving {
@@ -490,12 +500,14 @@ peering_withdraw(struct peering *peering, unsigned index, const struct prefix *p
 }
 
 void
-peering_settle(struct peering *peering)
+peering_flush(struct peering *peering, unsigned index)
 {
-	for (unsigned i = 0; i < peering->n_peers; i++) {
-		if (peering->peers[i]->is_touched)
-			peer_arm(peering->peers[i]);
-	}
+	struct peer *peer = peering->peers[index];
+
+	if (!peer->is_touched)
+		return;
+	bgp_session_run(peer->session, 0);
+	peer_arm(peer);
 }
 
 void

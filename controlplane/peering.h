@@ -69,11 +69,14 @@ bool peering_is_shut(const struct peering *peering, unsigned index); /* by peeri
 int peering_lookup(const struct peering *peering, const char *name); /* an index; -ENOENT */
 int peering_at(const struct peering *peering, const struct addr *addr); /* the same, by the peer's address */
 
-/* As bgp/session.h has it. After some of these, peering_settle() has the loop look at the sessions again. */
+/*
+ * As bgp/session.h has it. From within a watcher, what changes goes out with the loop's next round; from elsewhere,
+ * peering_flush() after some of these has the session's socket take at once what it can.
+ */
 MUST_CHECK int peering_announce(struct peering *peering, unsigned index, const struct prefix *prefix,
 				const struct path *path);
 void peering_withdraw(struct peering *peering, unsigned index, const struct prefix *prefix);
-void peering_settle(struct peering *peering);
+void peering_flush(struct peering *peering, unsigned index);
 
 /* Cease/administrative shutdown with the text (NULL: none), then Idle until it is opened again. */
 void peering_shut(struct peering *peering, unsigned index, const char *text);

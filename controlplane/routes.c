@@ -13,6 +13,7 @@ struct entry {
 	struct damping damping; /* of a VIP */
 	unsigned n_members;	/* of an aggregate: VIPs inside that are announced */
 	unsigned n_degraded;
+	enum announce_verdict before; /* of one that has just changed */
 };
 
 struct routes {
@@ -22,6 +23,8 @@ struct routes {
 	unsigned n;		   /* model->n_vips + model->n_aggregates */
 	struct entry *entries;
 	struct entry **sorted; /* by prefix */
+	struct entry **changed; /* by the update that goes on: n_changed of them */
+	unsigned n_changed;
 };
 
 static int
@@ -61,11 +64,15 @@ tell_peer(struct routes *routes, const struct announce_route *route, unsigned pe
 			  prefix_format(&route->prefix, text));
 }
 
+/* A peer hears of all routes before the next one does: what is known of one peer stays in the cache until it is sent. */
 static void
-tell_all(struct routes *routes, const struct announce_route *route)
+tell_all(struct routes *routes, struct entry *const *list, unsigned n)
 {
-	for (unsigned i = 0; i < peering_count(routes->peering); i++)
-		tell_peer(routes, route, i);
+	for (unsigned i = 0; i < peering_count(routes->peering); i++) {
+		for (unsigned k = 0; k < n; k++)
+			tell_peer(routes, &list[k]->route, i);
+		peering_flush(routes->peering, i);
+	}
 }
 
 static void
@@ -102,6 +109,7 @@ routes_free(struct routes *routes)
 		return;
 	free(routes->entries);
 	free(routes->sorted);
+	free(routes->changed);
 	free(routes);
 }
 
@@ -159,9 +167,11 @@ routes_adopt(struct routes *routes, const struct model *model, bool *gone)
 	fresh.n = model->n_vips + model->n_aggregates;
 	fresh.entries = calloc(fresh.n + 1, sizeof(*fresh.entries));
 	fresh.sorted = calloc(fresh.n + 1, sizeof(*fresh.sorted));
-	if (!fresh.entries || !fresh.sorted) {
+	fresh.changed = calloc(fresh.n + 1, sizeof(*fresh.changed));
+	if (!fresh.entries || !fresh.sorted || !fresh.changed) {
 		free(fresh.entries);
 		free(fresh.sorted);
+		free(fresh.changed);
 		return -ENOMEM;
 	}
 	for (unsigned i = 0; i < fresh.n; i++) {
@@ -181,10 +191,9 @@ routes_adopt(struct routes *routes, const struct model *model, bool *gone)
 	withdraw_gone(routes, &fresh, gone);
 	free(routes->entries);
 	free(routes->sorted);
+	free(routes->changed);
 	*routes = fresh;
-	for (unsigned i = 0; i < fresh.n; i++)
-		tell_all(routes, &fresh.entries[i].route);
-	peering_settle(routes->peering);
+	tell_all(routes, routes->sorted, routes->n);
 	return 0;
 }
 
@@ -251,8 +260,18 @@ standing_equal(const struct announce_standing *a, const struct announce_standing
 }
 
 static void
-change(struct routes *routes, struct announce_route *route, const struct announce_standing *now)
+change(struct routes *routes, struct entry *entry, const struct announce_standing *now)
 {
+	entry->before = entry->route.standing.verdict;
+	entry->route.standing = *now;
+	routes->changed[routes->n_changed++] = entry;
+}
+
+static void
+change_note(struct routes *routes, const struct entry *entry)
+{
+	const struct announce_route *route = &entry->route;
+	const struct announce_standing *now = &route->standing;
 	const char *how = now->verdict != ANNOUNCE_YES ? ""
 			  : now->is_leaving	       ? ", with graceful shutdown"
 			  : now->is_degraded	       ? ", degraded"
@@ -263,10 +282,17 @@ change(struct routes *routes, struct announce_route *route, const struct announc
 	log_notice("%s %s: %s%s", route->vip ? "vip" : "aggregate", route->vip ? route->vip->name : text,
 		   announce_reason(now->verdict), how);
 	journal_add(routes->journal, "route", text, "%s%s%s",
-		    now->verdict == ANNOUNCE_YES || route->standing.verdict != ANNOUNCE_YES ? "" : "withdrawn: ",
+		    now->verdict == ANNOUNCE_YES || entry->before != ANNOUNCE_YES ? "" : "withdrawn: ",
 		    announce_reason(now->verdict), how);
-	route->standing = *now;
-	tell_all(routes, route);
+}
+
+/* Routers first: a thousand lines of log take their time. */
+static void
+changes_tell(struct routes *routes)
+{
+	tell_all(routes, routes->changed, routes->n_changed);
+	for (unsigned i = 0; i < routes->n_changed; i++)
+		change_note(routes, routes->changed[i]);
 }
 
 uint64_t
@@ -274,6 +300,7 @@ routes_update(struct routes *routes, const struct announce_facts *facts, uint64_
 {
 	uint64_t earliest_ns = UINT64_MAX, again_ns;
 
+	routes->n_changed = 0;
 	for (unsigned i = routes->model->n_vips; i < routes->n; i++)
 		routes->entries[i].n_members = routes->entries[i].n_degraded = 0;
 	for (unsigned i = 0; i < routes->n; i++) {
@@ -287,11 +314,11 @@ routes_update(struct routes *routes, const struct announce_facts *facts, uint64_
 			now = aggregate_standing(entry, facts, (enum announce_hand)facts->hands[i]);
 		}
 		if (!standing_equal(&now, &entry->route.standing))
-			change(routes, &entry->route, &now);
+			change(routes, entry, &now);
 		if (entry->route.vip)
 			member_count(routes, &entry->route);
 	}
-	peering_settle(routes->peering);
+	changes_tell(routes);
 	return earliest_ns;
 }
 
