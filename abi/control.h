@@ -30,7 +30,10 @@
  * lists           -                         [{prefix, action, source, in_force, left_s, comment}], 10,000 at most; left_s 0:
  *                                            for good
  * signatures      -                         [{name, protocol, action, hits, known_by}]
- * filters         -                         [{id, service, action, filter, left_s, hits}], in the order in which they run
+ * filters         -                         [{id, origin, service, action, packets_s, bytes_s, filter, left_s, hits}], in the
+ *                                            order in which they run; origin: configuration, by hand, or bgp/PEER
+ * imports         -                         [{peer, kind, rule, action, state, reason, hits, since_s, told_s}]: what BGP
+ *                                            peers told; state: used, stale, long-lived stale, refused, not applied
  * filter.add      {expression or object     {id}: section: of the object ("filter"); service: else all; action: drop or
  *                  and section, service,     count; for: a duration
  *                  action, for}

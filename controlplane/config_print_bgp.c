@@ -227,6 +227,27 @@ print_policy(FILE *file, const struct model *m)
 }
 
 static void
+print_import(FILE *file, const char *name, const struct model_import *import, bool has_actions)
+{
+	static const char *const actions[] = {"drop", "count", "limit"}; /* enum abi_filter_action */
+	char text[PREFIX_TEXT_MAX];
+	const char *comma = "";
+
+	fprintf(file, "    %s: {max: %" PRIu32 ", lifetime: %" PRIu32 "s, within: [", name, import->max, import->lifetime_s);
+	for (unsigned i = 0; i < import->n_within; i++)
+		fprintf(file, "%s\"%s\"", i ? ", " : "", prefix_format(&import->within[i], text));
+	fprintf(file, "], shortest: {ipv4: %u, ipv6: %u}", import->shortest_v4, import->shortest_v6);
+	fputs(has_actions ? ", actions: [" : "", file);
+	for (unsigned i = 0; has_actions && i < ARRAY_LEN(actions); i++) {
+		if (!(import->actions & 1U << i))
+			continue;
+		fprintf(file, "%s%s", comma, actions[i]);
+		comma = ", ";
+	}
+	fputs(has_actions ? "]}\n" : "}\n", file);
+}
+
+static void
 print_monitors(FILE *file, const struct model *m)
 {
 	char text[ADDR_TEXT_MAX];
@@ -261,6 +282,9 @@ print_bgp(FILE *file, const struct model *m)
 	}
 	print_peers(file, m);
 	print_policy(file, m);
+	fputs("  import:\n", file);
+	print_import(file, "flowspec", &m->imports[MODEL_IMPORT_FLOWSPEC], true);
+	print_import(file, "blackhole", &m->imports[MODEL_IMPORT_BLACKHOLE], false);
 	print_monitors(file, m);
 }
 

@@ -16,7 +16,7 @@ struct filters {
 	unsigned n;
 	struct filter *list[MODEL_FILTERS_MAX]; /* the configuration's first */
 	unsigned n_imported;
-	struct filter *imported[FILTERS_IMPORTED_MAX];
+	struct filter *imported[MODEL_IMPORTED_MAX];
 };
 
 static int

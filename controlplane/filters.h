@@ -10,11 +10,9 @@
 #include "controlplane/config.h"
 #include "controlplane/program.h"
 
-enum { FILTERS_IMPORTED_MAX = ABI_FILTERS_MAX - MODEL_FILTERS_MAX };
-
 struct filter {
 	uint32_t id;		      /* by hand: 1, 2, ...; else 0 */
-	char origin[48];	      /* "bgp/PEER" of what was imported; else "" */
+	char origin[BGP_NAME_MAX + 4]; /* "bgp/PEER" of what was imported; else "" */
 	char name[MODEL_NAME_MAX];    /* of the configuration; by hand "" */
 	char text[PROGRAM_EXPRESSION_MAX + 1]; /* expression, or an object's path */
 	char section[64];	      /* of an object; "": text is an expression */
@@ -47,7 +45,7 @@ MUST_CHECK int filters_remove(struct filters *filters, uint32_t id); /* -ENOENT:
 /* Takes away what is due; how many. */
 unsigned filters_expire(struct filters *filters, uint64_t now_s);
 
-/* Imported ones in place of those before, at most FILTERS_IMPORTED_MAX, in their order; their programs are made. They are
+/* Imported ones in place of those before, at most MODEL_IMPORTED_MAX, in their order; their programs are made. They are
  * the filters' from now on; the array stays the caller's. */
 void filters_import(struct filters *filters, struct filter *const *list, unsigned n);
 

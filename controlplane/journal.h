@@ -10,7 +10,7 @@ enum { JOURNAL_ENTRIES = 2048, JOURNAL_TEXT_MAX = 320 };
 struct journal_entry {
 	uint64_t id;	  /* 1, 2, ... */
 	uint64_t time_ms; /* since 1970 */
-	char kind[12];	  /* "session", "route", "node" */
+	char kind[12];	  /* "session", "route", "import", "node" */
 	char subject[BGP_NAME_MAX]; /* a peer's name, a prefix */
 	char text[JOURNAL_TEXT_MAX];
 };

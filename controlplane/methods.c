@@ -195,6 +195,7 @@ VIEW(drops)
 VIEW(attacks)
 VIEW(lists)
 VIEW(filters)
+VIEW(imports)
 VIEW(signatures)
 
 /* Changes. */
@@ -505,6 +506,7 @@ static const struct control_method table[] = {
 	{"talkers", call_talkers},
 	{"lists", call_lists},
 	{"filters", call_filters},
+	{"imports", call_imports},
 	{"filter.add", call_filter_add},
 	{"filter.remove", call_filter_remove},
 	{"signatures", call_signatures},

@@ -139,6 +139,26 @@ write_announcements(struct evbuffer *out, const struct node *node)
 	}
 }
 
+static void
+write_imports(struct evbuffer *out, const struct node *node)
+{
+	family(out, "bgp_imports", "gauge", "FlowSpec rules and blackholes that the peer told, by what became of them.");
+	for (unsigned i = 0; i < imports_count(node->imports); i++) {
+		struct imports_tally tally = imports_tally(node->imports, i);
+		const char *peer = imports_peer(node->imports, i);
+
+		evbuffer_add_printf(out,
+				    "nearcast_bgp_imports{peer=\"%s\",state=\"used\"} %u\n"
+				    "nearcast_bgp_imports{peer=\"%s\",state=\"refused\"} %u\n"
+				    "nearcast_bgp_imports{peer=\"%s\",state=\"not applied\"} %u\n",
+				    peer, tally.used, peer, tally.refused, peer, tally.held);
+	}
+	family(out, "bgp_imports_over_total", "counter", "Those refused for want of room, in this session.");
+	for (unsigned i = 0; i < imports_count(node->imports); i++)
+		evbuffer_add_printf(out, "nearcast_bgp_imports_over_total{peer=\"%s\"} %llu\n", imports_peer(node->imports, i),
+				    (unsigned long long)imports_tally(node->imports, i).over);
+}
+
 void
 metrics_write(struct evbuffer *out, const struct node *node)
 {
@@ -148,6 +168,7 @@ metrics_write(struct evbuffer *out, const struct node *node)
 	write_attacks(out, node);
 	write_backends(out, node);
 	write_announcements(out, node);
+	write_imports(out, node);
 }
 
 static const char page_head[] =

@@ -23,7 +23,11 @@ enum {
 	MODEL_AGGREGATES_MAX = 256,
 	MODEL_DYNAMIC_MAX = 16,
 };
-enum { MODEL_FILTERS_MAX = 64 }; /* of the operator's, those added by hand included */
+enum {
+	MODEL_FILTERS_MAX = 64, /* of the operator's, those added by hand included */
+	MODEL_IMPORTED_MAX = ABI_FILTERS_MAX - MODEL_FILTERS_MAX,
+	MODEL_WITHIN_MAX = 16,
+};
 
 enum model_hash { MODEL_HASH_STABLE = 0, MODEL_HASH_MAGLEV };
 enum model_check_kind { MODEL_CHECK_TCP = 0, MODEL_CHECK_HTTP, MODEL_CHECK_HTTPS, MODEL_CHECK_DNS, MODEL_CHECK_ICMP };
@@ -259,6 +263,20 @@ struct model_mrt {
 	uint8_t keep;	 /* files besides that one: FILE.1 is the newest */
 };
 
+enum model_imports { MODEL_IMPORT_FLOWSPEC = 0, MODEL_IMPORT_BLACKHOLE, MODEL_IMPORTS }; /* as enum rib_in_kind */
+#define MODEL_IMPORT_ACTIONS (1U << ABI_FILTER_DROP | 1U << ABI_FILTER_COUNT | 1U << ABI_FILTER_LIMIT)
+
+/* What may be imported from each BGP peer that has it switched on. */
+struct model_import {
+	uint32_t max;
+	uint32_t lifetime_s; /* 0: for good */
+	uint8_t actions;     /* bit of each enum abi_filter_action that a rule may ask for */
+	uint8_t shortest_v4; /* of a destination's prefix */
+	uint8_t shortest_v6;
+	unsigned n_within;
+	struct prefix within[MODEL_WITHIN_MAX]; /* none: all VIPs */
+};
+
 struct model {
 	char node_name[MODEL_NAME_MAX];
 	char dataplane_socket[108];
@@ -267,6 +285,7 @@ struct model {
 	struct addr source_v4; /* outer source of tunnels; ADDR_NONE: no such tunnels */
 	struct addr source_v6;
 	struct model_mrt mrt;
+	struct model_import imports[MODEL_IMPORTS];
 	uint32_t as; /* of the bgp section; 0: there is none */
 	uint32_t router_id;
 	struct model_listen listen;

@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "controlplane/announcing.h"
 #include "controlplane/http.h"
+#include "controlplane/importing.h"
 #include "controlplane/methods.h"
 #include "controlplane/support.h"
 
@@ -342,6 +343,8 @@ adopt(struct node *node, struct model *model, struct config_errors *errors)
 	if (!err)
 		err = checker_apply(node->checker, model);
 	if (!err)
+		err = importing_adopt(node, model);
+	if (!err)
 		err = announcing_adopt(node, model, errors);
 	if (err) {
 		free(ways);
@@ -433,6 +436,8 @@ parts_new(struct node *node)
 		return -ENOMEM;
 	err = announcing_new(node);
 	if (!err)
+		err = importing_new(node);
+	if (!err)
 		err = compile_new(&node->compile);
 	if (!err)
 		err = neighbours_new(node->base, on_neighbours, node, &node->neighbours);
@@ -496,6 +501,7 @@ node_fini(struct node *node)
 	methods_free(node->methods);
 	node->methods = NULL; /* what ends below tells of its progress */
 	announcing_free(node);
+	importing_free(node);
 	publish_free(node->publish);
 	checker_free(node->checker);
 	neighbours_free(node->neighbours);

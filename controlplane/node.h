@@ -20,6 +20,7 @@
 #include "controlplane/control.h"
 #include "controlplane/drain.h"
 #include "controlplane/facts.h"
+#include "controlplane/imports.h"
 #include "controlplane/listener.h"
 #include "controlplane/listing.h"
 #include "controlplane/neighbour.h"
@@ -44,6 +45,7 @@ struct node {
 	struct attacks *attacks;
 	struct listing *listing;
 	struct filters *filters;
+	struct imports *imports;
 	struct rules *rules; /* payload signatures; NULL: none */
 	struct event *second; /* each second */
 	struct checker *checker;

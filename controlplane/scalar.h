@@ -64,6 +64,7 @@ schema_parse schema_families; /* {ipv4, ipv6}; target: struct addr[2] */
 schema_parse schema_bfd; /* target: struct model_bfd */
 schema_parse schema_bmp; /* into the reading's model, whatever the target */
 schema_parse schema_mrt;
+schema_parse schema_import; /* likewise */
 
 #define FIELD(type, member) .offset = offsetof(struct type, member), .size = sizeof(((struct type *)0)->member)
 #define WORDS(...) {__VA_ARGS__, {NULL, 0}}

@@ -17,6 +17,7 @@ struct reading {
 void reading_fail(struct reading *r, const struct yaml_tree *at, const char *text, ...) PRINTF_LIKE(3, 4);
 
 void schema_guard_section(struct reading *r, const struct yaml_tree *root); /* both before the rest */
+void schema_import_defaults(struct model *model);
 void schema_bgp_section(struct reading *r, const struct yaml_tree *root);
 void schema_read(struct reading *r, const struct yaml_tree *root);
 void config_check(struct reading *r, const struct yaml_tree *root);

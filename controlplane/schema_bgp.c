@@ -268,12 +268,14 @@ schema_bgp_section(struct reading *r, const struct yaml_tree *root)
 		{.name = "aggregates", .parse = read_aggregates, .max = MODEL_AGGREGATES_MAX},
 		{.name = "bmp", .parse = schema_bmp, .max = MODEL_COLLECTORS_MAX},
 		{.name = "mrt", .parse = schema_mrt},
+		{.name = "import", .parse = schema_import},
 	};
 	const struct yaml_tree *section = yaml_tree_get(root, "bgp");
 
 	r->model->damping = damping_default;
 	r->model->listen.port = BGP_PORT;
 	drain_default(&r->model->drain);
+	schema_import_defaults(r->model);
 	if (!section)
 		return;
 	schema_map(r, section, "bgp", keys, ARRAY_LEN(keys), r->model);

@@ -89,3 +89,12 @@ totals_worker(const struct region_counters *counters, enum abi_worker_counter co
 		sum += load(&region_worker(counters, w)->counters[counter]);
 	return sum;
 }
+
+uint64_t
+totals_filter_hits(const struct region_counters *counters, unsigned index)
+{
+	const uint8_t *base = counters ? counters->base : NULL;
+	size_t offset = offsetof(struct abi_counters_header, filter_hits) + index * sizeof(uint64_t);
+
+	return base ? atomic_load_explicit((const _Atomic uint64_t *)(const void *)(base + offset), memory_order_relaxed) : 0;
+}

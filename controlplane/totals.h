@@ -19,6 +19,7 @@ struct totals_backend totals_backend(const struct region_counters *counters, uin
 /* Of a service's packets, those that this became of. */
 uint64_t totals_reason(const struct region_counters *counters, uint64_t key, enum abi_verdict verdict);
 uint64_t totals_verdict(const struct region_counters *counters, enum abi_verdict verdict);
+uint64_t totals_filter_hits(const struct region_counters *counters, unsigned index);
 uint64_t totals_worker(const struct region_counters *counters, enum abi_worker_counter counter);
 
 #endif

@@ -357,8 +357,7 @@ view_filters(const struct node *node)
 					f->service[0] ? f->service : "all", "action", actions[f->action], "filter", f->text,
 					"packets_s", (json_int_t)f->packets_s, "bytes_s", (json_int_t)f->bytes_s, "left_s",
 					(json_int_t)(f->until_s > now_s ? f->until_s - now_s : 0), "hits",
-					header_value(counters, offsetof(struct abi_counters_header, filter_hits) +
-								       i * sizeof(uint64_t))));
+					(json_int_t)totals_filter_hits(counters, i)));
 	}
 	return list;
 }

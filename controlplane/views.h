@@ -16,6 +16,8 @@ json_t *view_workers(const struct node *node);
 json_t *view_ports(const struct node *node);
 json_t *view_signatures(const struct node *node);
 json_t *view_filters(const struct node *node);
+json_t *view_imports(const struct node *node);
+void view_imports_of(const struct node *node, unsigned peer, json_t *list); /* imports_peer(); puts them in */
 json_t *view_lists(const struct node *node); /* 10,000 entries at most */
 json_t *view_attacks(const struct node *node);
 json_t *view_talkers(const struct node *node, const char *service); /* NULL: of all */

@@ -14,7 +14,8 @@ enum { TIMEOUT_DEFAULT_S = 30, TIMEOUT_MAX_S = 86400 };
 
 static const char usage[] =
 	"usage: nearcastctl [options] COMMAND\n"
-	"  status | services | backends [POOL] | vips | bgp | workers | ports | drops | lists | signatures | filters\n"
+	"  status | services | backends [POOL] | vips | bgp | workers | ports | drops | lists | signatures | filters |\n"
+	"  imports                       what BGP peers asked the guard for, and why not\n"
 	"  attacks [ID]                  that go on or are over; with ID or --verbose: who they came from\n"
 	"  talkers [SERVICE]             who sends the most now\n"
 	"  filter add EXPRESSION         drop (or --action count) what a tcpdump expression matches, with --service, --for;\n"
@@ -92,6 +93,8 @@ static const struct view {
 			  {"LEFT s", "left_s"}, {"COMMENT", "comment"})},
 	{"filters", COLUMNS({"ID", "id"}, {"ORIGIN", "origin"}, {"SERVICE", "service"}, {"ACTION", "action"}, {"HITS", "hits"},
 			    {"LEFT s", "left_s"}, {"FILTER", "filter"})},
+	{"imports", COLUMNS({"PEER", "peer"}, {"KIND", "kind"}, {"ACTION", "action"}, {"STATE", "state"}, {"HITS", "hits"},
+			    {"TOLD s", "told_s"}, {"RULE", "rule"}, {"REASON", "reason"})},
 	{"signatures", COLUMNS({"SIGNATURE", "name"}, {"PROTO", "protocol"}, {"ACTION", "action"}, {"HITS", "hits"},
 			       {"KNOWN BY", "known_by"})},
 	{"talkers", COLUMNS({"SERVICE", "service"}, {"WHAT", "of"}, {"VALUE", "value"}, {"SHARE%", "share_percent"},

@@ -93,6 +93,24 @@ bgp_bodies() {
 	END
 }
 
+# import_seeds DIR [FILE]: a rule and a blackhole that are used, as steps of tests/fuzz/imports_fuzz.c; the UPDATEs of FILE.
+import_seeds() {
+	/usr/bin/python3 - "$@" <<-'END'
+	import json, pathlib, sys
+	path = bytes.fromhex("40010100400206020100") + b"\0\xfd\xea"
+	update = lambda attributes, routes=b"": b"\0\0" + len(attributes).to_bytes(2, "big") + attributes + routes
+	rule = path + bytes.fromhex("c010088006000000000000" "800e0c0001850000" "060120c0000201")
+	hole = path + bytes.fromhex("400304c0000209" "c00804ffff029a")
+	seeds = {"rule": update(rule), "hole": update(hole, bytes.fromhex("20c0000201"))}
+	for row in map(json.loads, open(sys.argv[2]) if len(sys.argv) > 2 else ()):
+	    if row["kind"] == "update":
+	        seeds[row["id"]] = bytes.fromhex(row["hex"])[19:]
+	for name, body in seeds.items():
+	    step = b"\0" + len(body).to_bytes(2, "big") + body
+	    (pathlib.Path(sys.argv[1]) / name).write_bytes(b"\4\6\0" + step + b"\2" + step + b"\3\5\xff\7" + step)
+	END
+}
+
 # transaction_seeds DIR: transactions that are taken, by what tests/fuzz/transaction_fuzz.c serves (abi/records.h).
 transaction_seeds() {
 	/usr/bin/python3 - "$@" <<-'END'
@@ -187,6 +205,7 @@ seed() {
 		clang -O2 -target bpf -I "/usr/include/$(uname -m)-linux-gnu" -c tests/unit/guard/filter.bpf.c -o "$corpus/object"
 		;;
 	bgp) [ ! -f ../shared/bgp/messages.jsonl ] || bgp_messages ../shared/bgp/messages.jsonl "$corpus" ;;
+	imports) if [ -f ../shared/bgp/messages.jsonl ]; then import_seeds "$corpus" ../shared/bgp/messages.jsonl; else import_seeds "$corpus"; fi ;;
 	update) [ ! -f ../shared/bgp/messages.jsonl ] || bgp_bodies ../shared/bgp/messages.jsonl "$corpus" ;;
 	esac
 	[ ! -d "tests/fuzz/regressions/$1" ] || cp "tests/fuzz/regressions/$1"/* "$corpus"

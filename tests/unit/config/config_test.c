@@ -124,6 +124,12 @@ static const struct {
 	{8, PEER "  listen: {port: 0}", "t:9:18: port 0 is below 1"},
 	{11, "  - {name: v2, prefix: 10.99.0.0/24, peers: [{name: r9}]}", "t:11:53: there is no peer r9"},
 	{11, "  - {name: v2, prefix: 10.99.0.0/24, peers: [{name: r1}, {name: r1}]}", "t:11:65: peer r1 is there twice"},
+	{8, PEER "  import: {flowspec: {max: 385}}", "t:9:28: max 385 is above 384"},
+	{8, PEER "  import: {flowspec: {lifetime: 721h}}", "t:9:33: lifetime 721h is above 2592000s"},
+	{8, PEER "  import: {flowspec: {actions: [drop, allow]}}", "t:9:39: an action allow is not drop, count or limit"},
+	{8, PEER "  import: {flowspec: {actions: drop}}", "t:9:32: actions must be a list"},
+	{8, PEER "  import: {flowspec: {within: [10.99.0.1/24]}}", "t:9:32: within 10.99.0.1/24 has bits set behind its length"},
+	{8, PEER "  import: {blackhole: {actions: [drop]}}", "t:9:24: unknown key actions"},
 	{8, PEER "  bmp: {}", "t:9:8: bmp must be a list"},
 	{8, PEER "  bmp: [{name: c, address: 10.77.1.9}]", "t:9:9: a collector lacks the key port"},
 	{8, PEER "  bmp: [{name: c, address: 10.77.1.9, port: 0}]", "t:9:45: port 0 is below 1"},
@@ -582,6 +588,28 @@ Test(config, prints_who_watches_bgp)
 
 	cr_expect(m->n_collectors == 2 && m->collectors[0].stats_s == 0 && m->collectors[1].stats_s == 30);
 	cr_expect(m->mrt.rotate == 2000000 && m->mrt.age_s == 3600 && m->mrt.keep == 0);
+	model_free(m);
+	expect_round_trip(text, strlen(text));
+}
+
+Test(config, prints_what_is_imported)
+{
+	static const char text[] =
+		"node: {name: n}\nvips: []\npools: []\nservices: []\n"
+		"bgp:\n"
+		"  as: 1\n"
+		"  router_id: 1.1.1.1\n"
+		"  peers: [{name: r, as: 2, address: 10.0.0.9}]\n"
+		"  import: {flowspec: {max: 7, lifetime: 0s, within: [10.0.0.0/8, \"fd99::/64\"], actions: [limit, drop]},\n"
+		"           blackhole: {lifetime: 10m, shortest: {ipv4: 24}}}\n";
+	struct config_errors errors;
+	struct model *m = parse(text, strlen(text), &errors);
+	const struct model_import *flows = &m->imports[MODEL_IMPORT_FLOWSPEC], *holes = &m->imports[MODEL_IMPORT_BLACKHOLE];
+
+	cr_expect(flows->max == 7 && flows->lifetime_s == 0 && flows->n_within == 2);
+	cr_expect_eq(flows->actions, 1U << ABI_FILTER_LIMIT | 1U << ABI_FILTER_DROP);
+	cr_expect(holes->max == 64 && holes->lifetime_s == 600 && holes->n_within == 0);
+	cr_expect(holes->shortest_v4 == 24 && holes->shortest_v6 == 128 && flows->shortest_v4 == 0);
 	model_free(m);
 	expect_round_trip(text, strlen(text));
 }

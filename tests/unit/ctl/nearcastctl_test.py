@@ -122,7 +122,7 @@ def complete(line, path):
 
 
 @pytest.mark.parametrize("line, offers", [
-    ("nearcastctl ", "status services backends vips bgp workers ports drops attacks talkers lists signatures filters reload backend node list filter wait"),
+    ("nearcastctl ", "status services backends vips bgp workers ports drops attacks talkers lists signatures filters imports reload backend node list filter wait"),
     ("nearcastctl b", "backends bgp backend"),
     ("nearcastctl backend ", "drain undrain"),
     ("nearcastctl node u", "undrain"),
