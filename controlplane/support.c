@@ -19,20 +19,8 @@ refuse(struct config_errors *errors, const char *file, const char *peer, const c
 static void
 peer_check(const char *file, const struct model_peer *peer, struct config_errors *errors)
 {
-	const struct bgp_config *c = &peer->session;
-	const struct {
-		bool is_asked;
-		const char *key;
-	} rows[] = {
-		{c->flowspec, "flowspec"},
-		{c->import_blackhole, "blackhole"},
-		{peer->bfd.enabled, "bfd"},
-	};
-
-	for (unsigned i = 0; i < ARRAY_LEN(rows); i++) {
-		if (rows[i].is_asked)
-			refuse(errors, file, c->name, rows[i].key);
-	}
+	if (peer->bfd.enabled)
+		refuse(errors, file, peer->session.name, "bfd");
 }
 
 int
