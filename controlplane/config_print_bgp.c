@@ -229,7 +229,7 @@ print_policy(FILE *file, const struct model *m)
 static void
 print_import(FILE *file, const char *name, const struct model_import *import, bool has_actions)
 {
-	static const char *const actions[] = {"drop", "count", "limit"}; /* enum abi_filter_action */
+	static const char *const actions[] = {"drop", "count", "limit", "sample"}; /* enum abi_filter_action */
 	char text[PREFIX_TEXT_MAX];
 	const char *comma = "";
 

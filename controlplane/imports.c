@@ -45,13 +45,15 @@ struct imports {
 	uint64_t settle_ns; /* something may have changed: when that is looked at; 0: nothing */
 };
 
-/* RFC 8955 7.1: a rate of 0 drops. Without a rate, what matches is let through, and counted. */
+/* RFC 8955 7.1: a rate of 0 drops. Without a rate, what matches is let through, and counted or sampled. */
 static enum abi_filter_action
 action_of(const struct flowspec_action *action)
 {
 	if ((action->has_bytes && action->bytes_s == 0) || (action->has_packets && action->packets_s == 0))
 		return ABI_FILTER_DROP;
-	return action->has_bytes || action->has_packets ? ABI_FILTER_LIMIT : ABI_FILTER_COUNT;
+	if (action->has_bytes || action->has_packets)
+		return ABI_FILTER_LIMIT;
+	return action->sample ? ABI_FILTER_SAMPLE : ABI_FILTER_COUNT;
 }
 
 static bool

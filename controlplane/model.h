@@ -264,7 +264,7 @@ struct model_mrt {
 };
 
 enum model_imports { MODEL_IMPORT_FLOWSPEC = 0, MODEL_IMPORT_BLACKHOLE, MODEL_IMPORTS }; /* as enum rib_in_kind */
-#define MODEL_IMPORT_ACTIONS (1U << ABI_FILTER_DROP | 1U << ABI_FILTER_COUNT | 1U << ABI_FILTER_LIMIT)
+#define MODEL_IMPORT_ACTIONS (1U << ABI_FILTER_DROP | 1U << ABI_FILTER_COUNT | 1U << ABI_FILTER_LIMIT | 1U << ABI_FILTER_SAMPLE)
 
 /* What may be imported from each BGP peer that has it switched on. */
 struct model_import {

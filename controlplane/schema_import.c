@@ -24,7 +24,8 @@ read_actions(struct reading *r, const struct yaml_tree *value, const struct sche
 {
 	static const struct schema_key item_key = {
 		.name = "an action", .size = sizeof(uint8_t),
-		.words = WORDS({"drop", ABI_FILTER_DROP}, {"count", ABI_FILTER_COUNT}, {"limit", ABI_FILTER_LIMIT})};
+		.words = WORDS({"drop", ABI_FILTER_DROP}, {"count", ABI_FILTER_COUNT}, {"limit", ABI_FILTER_LIMIT},
+			       {"sample", ABI_FILTER_SAMPLE})};
 	uint8_t *actions = target, action = 0;
 
 	if (value->kind != YAML_KIND_LIST) {

@@ -7,6 +7,8 @@ import pytest
 from pop import V4, V6, wait
 
 CONTROLLER, CONTROLLER_AS = "10.77.1.11", 65099
+CAP = 6
+FAMILIES = "ipv4", "ipv6", "ipv4-flowspec", "ipv6-flowspec"
 PEER = f"""    - name: controller
       address: {CONTROLLER}
       as: {CONTROLLER_AS}
@@ -37,9 +39,12 @@ class GoBgp:
 
     def __init__(self, pop):
         self.pop = pop
-        file = pop.dir / "gobgp.toml"
-        file.write_text(self.config)
-        self.process = pop.popen("s1", "gobgpd", "-f", file, "--api-hosts", "127.0.0.1:50051")
+        self.file = pop.dir / "gobgp.toml"
+        self.file.write_text(self.config)
+        self.start()
+
+    def start(self):
+        self.process = self.pop.popen("s1", "gobgpd", "-f", self.file, "--api-hosts", "127.0.0.1:50051")
         wait("gobgpd", lambda: "state" in self.ask("neighbor", "10.77.1.2"))
 
     def ask(self, *words):
@@ -50,6 +55,10 @@ class GoBgp:
 
     def remove(self, family, *words):
         self.pop.run("s1", "gobgp", "global", "rib", "del", "-a", family, *words)
+
+    def remove_all(self):
+        for family in FAMILIES:
+            self.pop.run("s1", "gobgp", "global", "rib", "del", "all", "-a", family)
 
     def kill(self):
         self.process.kill()
@@ -66,11 +75,11 @@ def imported(pop):
 
 
 def received(pop):
-    return {r["rule"]: r for r in pop.json("imports")}
+    return {r["rule"]: r for r in pop.json("imports") if r["rule"]}
 
 
 def answers(pop, host="10.99.0.1"):
-    return bool(pop.run("c1", "kdig", "+short", "+timeout=1", "+retry=0", f"@{host}", "example.com", check=False).strip())
+    return bool(pop.run("c1", "kdig", "+short", "+timeout=1", "+retry=2", f"@{host}", "www.example.net", check=False).strip())
 
 
 def served(pop):
@@ -83,19 +92,30 @@ def edge(pop):
     if not shutil.which("gobgpd"):
         pytest.skip("gobgpd is not installed")
     pop.edit(r"  peers:\n", "  peers:\n" + PEER)
+    pop.edit(r"(?m)^  peers:\n", f"  import: {{flowspec: {{max: {CAP}}}}}\n  peers:\n")
     pop.ctl("reload")
     return pop
 
 
-@pytest.fixture
-def gobgp(edge):
+@pytest.fixture(scope="module")
+def daemon(edge):
     daemon = GoBgp(edge)
     try:
-        wait("the session", lambda: state(edge) == "Established", 30)
         yield daemon
     finally:
         daemon.kill()
-        wait("the end of the session", lambda: state(edge) != "Established")
+
+
+@pytest.fixture
+def gobgp(edge, daemon):
+    """With a session, and nothing announced before or after."""
+    if daemon.process.poll() is not None:
+        daemon.start()
+    wait("the session", lambda: state(edge) == "Established", 30)
+    yield daemon
+    if daemon.process.poll() is None:
+        daemon.remove_all()
+    wait("that nothing is left", lambda: not received(edge) and not imported(edge))
 
 
 @pytest.mark.parametrize("family, match, url", [
@@ -130,7 +150,7 @@ def test_a_rule_that_ends_the_row_shields_what_it_matches(edge, gobgp):
     assert answers(edge) and edge.page(V4) == "failed"
 
 
-def test_a_rate_of_packets_is_held(edge, gobgp):
+def test_a_rate_lets_through_what_is_below_it(edge, gobgp):
     gobgp.add("ipv4-flowspec", "match", "destination", "10.99.0.1/32", "protocol", "udp", "then", "rate-limit", "40000")
     wait("the filter", lambda: imported(edge))
     (filter,) = imported(edge).values()
@@ -149,7 +169,17 @@ def test_what_is_not_for_us_or_redirects_is_refused_with_a_reason(edge, gobgp):
                        "dst 10.98.0.0/16 proto udp": "not for a VIP of ours (RFC 9117)",
                        "proto udp": "no destination (RFC 9117)"}
     assert not imported(edge) and answers(edge)
-    assert 'nearcast_bgp_imports{peer="controller",state="refused"} 3' in metrics(edge)
+
+
+def test_more_than_the_cap_is_counted_and_asked_for_when_there_is_room(edge, gobgp):
+    rules = [("destination", "10.99.0.1/32", "protocol", str(number)) for number in range(100, 100 + CAP + 2)]
+    for rule in rules:
+        gobgp.add("ipv4-flowspec", "match", *rule, "then", "discard")
+    wait("as many as the cap", lambda: len(imported(edge)) == CAP)
+    over = wait("what is over", lambda: [r for r in edge.json("imports") if not r["rule"]])
+    assert over[0]["state"] == "not applied" and over[0]["reason"].startswith("full"), over
+    gobgp.remove("ipv4-flowspec", "match", *rules[0])
+    wait("another in its place", lambda: len(imported(edge)) == CAP and "dst 10.99.0.1/32 proto 100" not in imported(edge))
 
 
 @pytest.mark.parametrize("family, prefix, url", [("ipv4", "10.99.0.1/32", V4), ("ipv6", "fd99::1/128", V6)])
@@ -171,25 +201,23 @@ def test_an_ordinary_route_is_passed_over(edge, gobgp):
     assert len(received(edge)) == 1
 
 
-def test_a_lost_session_takes_its_rules_along(edge):
-    daemon = GoBgp(edge)
-    try:
-        wait("the session", lambda: state(edge) == "Established", 30)
-        daemon.add("ipv4-flowspec", "match", "destination", "10.99.0.1/32", "protocol", "tcp", "then", "discard")
-        wait("the filter", lambda: imported(edge))
-        served(edge)
-        assert edge.page(V4) == "failed"
-    finally:
-        daemon.kill()
+def test_a_lost_session_takes_its_rules_along(edge, gobgp):
+    gobgp.add("ipv4-flowspec", "match", "destination", "10.99.0.1/32", "protocol", "tcp", "then", "discard")
+    wait("the filter", lambda: imported(edge))
+    served(edge)
+    assert edge.page(V4) == "failed"
+    gobgp.kill()
     wait("that the rules are gone", lambda: not imported(edge))
     served(edge)
     assert edge.page(V4) != "failed"
+    assert "0 used" in edge.ctl("bgp", "log").stdout
 
 
 def test_nothing_imported_outlives_the_control_plane(edge, gobgp):
     gobgp.add("ipv4-flowspec", "match", "destination", "10.99.0.1/32", "protocol", "41", "then", "discard")
     wait("the filter", lambda: imported(edge))
     gobgp.kill()
+    wait("the end of the session", lambda: state(edge) != "Established")
     edge.sh("kill", "controlplane", "edge1", "KILL")
     edge.sh("start", "controlplane", "edge1")
     wait("the control plane", lambda: edge.ctl("status", check=False).returncode == 0)

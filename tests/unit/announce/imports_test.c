@@ -131,9 +131,10 @@ Test(imports, makes_filters_of_rules_in_their_order)
 
 	tell("p1", "dst 192.0.2.0/24", 0x8006000049742400, false); /* 1,000,000 octets a second */
 	tell("p2", "dst 192.0.2.1/32 proto udp", DROP, false);
-	tell("p1", "dst 192.0.2.1/32", 0x8007000000000003, false);
+	tell("p1", "dst 192.0.2.1/32", 0x8007000000000001, false);
+	tell("p1", "dst 192.0.2.0/25", 0x8007000000000002, false);
 	settle();
-	cr_assert_eq(filters_count(filters), 3);
+	cr_assert_eq(filters_count(filters), 4);
 	f = filters_at(filters, 0);
 	cr_expect_str_eq(f->text, "dst 192.0.2.1/32 proto udp");
 	cr_expect_str_eq(f->origin, "bgp/p2");
@@ -141,6 +142,8 @@ Test(imports, makes_filters_of_rules_in_their_order)
 	f = filters_at(filters, 1);
 	cr_expect(f->action == ABI_FILTER_COUNT && !f->is_last);
 	f = filters_at(filters, 2);
+	cr_expect(f->action == ABI_FILTER_SAMPLE && f->is_last);
+	f = filters_at(filters, 3);
 	cr_expect(f->action == ABI_FILTER_LIMIT && f->is_last && f->bytes_s == 1000000 && f->packets_s == 0);
 	cr_expect_eq(f->dst.len, 24);
 }

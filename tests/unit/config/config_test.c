@@ -126,7 +126,7 @@ static const struct {
 	{11, "  - {name: v2, prefix: 10.99.0.0/24, peers: [{name: r1}, {name: r1}]}", "t:11:65: peer r1 is there twice"},
 	{8, PEER "  import: {flowspec: {max: 385}}", "t:9:28: max 385 is above 384"},
 	{8, PEER "  import: {flowspec: {lifetime: 721h}}", "t:9:33: lifetime 721h is above 2592000s"},
-	{8, PEER "  import: {flowspec: {actions: [drop, allow]}}", "t:9:39: an action allow is not drop, count or limit"},
+	{8, PEER "  import: {flowspec: {actions: [drop, allow]}}", "t:9:39: an action allow is not drop, count, limit or sample"},
 	{8, PEER "  import: {flowspec: {actions: drop}}", "t:9:32: actions must be a list"},
 	{8, PEER "  import: {flowspec: {within: [10.99.0.1/24]}}", "t:9:32: within 10.99.0.1/24 has bits set behind its length"},
 	{8, PEER "  import: {blackhole: {actions: [drop]}}", "t:9:24: unknown key actions"},
