@@ -58,6 +58,12 @@ addr_bits(const struct addr *a)
 	return (unsigned)addr_len(a) * 8;
 }
 
+bool
+addr_is_link_local(const struct addr *a)
+{
+	return a->family == ADDR_V6 && a->octets[0] == 0xfe && (a->octets[1] & 0xc0) == 0x80;
+}
+
 int
 addr_parse(const char *text, struct addr *out)
 {

@@ -35,6 +35,7 @@ bool addr_equal(const struct addr *a, const struct addr *b);
 int addr_compare(const struct addr *a, const struct addr *b); /* family first, then octets */
 unsigned addr_bits(const struct addr *a);		      /* 32 or 128; 0 for ADDR_NONE */
 size_t addr_len(const struct addr *a);			      /* 4 or 16; 0 for ADDR_NONE */
+bool addr_is_link_local(const struct addr *a);		      /* fe80::/10 (RFC 4291 2.5.6): it names nobody without an interface */
 
 /* -EINVAL when the text is no address; the output stays as it was. */
 MUST_CHECK int addr_parse(const char *text, struct addr *out);

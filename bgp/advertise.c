@@ -45,6 +45,9 @@ route_make(const struct advertise *a, enum bgp_family family, const struct path 
 		.peer_as4 = a->negotiated->as4,
 		.role = a->config->role,
 	};
+	/* RFC 2545 3: on a link that we share, beside a global next hop. */
+	if (addr_is_link_local(&a->local) && out->next_hop.family == ADDR_V6 && !addr_is_link_local(&out->next_hop))
+		out->link_local = a->local;
 	return is_flow(family) || out->next_hop.family != ADDR_NONE;
 }
 

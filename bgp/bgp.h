@@ -50,6 +50,7 @@ enum bgp_role {
 enum {
 	BGP_NAME_MAX = 80,
 	BGP_KEY_MAX = 80,	    /* TCP_MD5SIG_MAXKEYLEN */
+	BGP_INTERFACE_MAX = 16,	    /* IFNAMSIZ */
 	BGP_PREFIXES_MAX = 4000000, /* counting so many takes 64 MiB */
 };
 
@@ -64,6 +65,7 @@ struct bgp_config {
 	char name[BGP_NAME_MAX];	/* for the log and for people */
 	struct addr peer;	/* its address; TCP port 179 unless given */
 	struct addr local;	/* ADDR_NONE: the kernel chooses */
+	char interface[BGP_INTERFACE_MAX]; /* that a link-local peer is on (RFC 4007 6); "": none */
 	uint16_t port;		/* host order; 0: 179 */
 	uint32_t local_as;	/* 4-octet AS numbers (RFC 6793) */
 	uint32_t peer_as;

@@ -3,6 +3,7 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <net/if.h>
 #include <netinet/ip.h>
 #include <netinet/ip6.h>
 #include <netinet/tcp.h>
@@ -157,6 +158,17 @@ address_of(const struct addr *addr, uint16_t port, union tcp_address *out)
 	return sizeof(out->v6);
 }
 
+/* A link-local address names somebody on an interface only (RFC 4007 6). One that is not there fails in the kernel. */
+static socklen_t
+scoped_address_of(const struct addr *addr, uint16_t port, const struct bgp_config *config, union tcp_address *out)
+{
+	socklen_t len = address_of(addr, port, out);
+
+	if (addr_is_link_local(addr))
+		out->v6.sin6_scope_id = if_nametoindex(config->interface);
+	return len;
+}
+
 static struct addr
 address_from(const union tcp_address *address)
 {
@@ -278,13 +290,11 @@ tcp_prepare(int fd, const struct bgp_config *config, char why[static TCP_WHY_MAX
 }
 
 static void
-tcp_bind(struct options *options, const struct addr *local, uint16_t port)
+tcp_bind(struct options *options, const struct addr *local, uint16_t port, const union tcp_address *address, socklen_t len)
 {
-	union tcp_address address;
-	socklen_t len = address_of(local, port, &address);
 	char text[ADDR_TEXT_MAX], what[64];
 
-	if (options->err || bind(options->fd, &address.any, len) == 0)
+	if (options->err || bind(options->fd, &address->any, len) == 0)
 		return;
 	snprintf(what, sizeof(what), port ? "bind to %s port %u" : "bind to %s", addr_format(local, text), port);
 	options_fail(options, what, errno);
@@ -294,7 +304,7 @@ static void
 tcp_connect(struct options *options, const struct bgp_config *config)
 {
 	union tcp_address address;
-	socklen_t len = address_of(&config->peer, config->port ? config->port : BGP_PORT, &address);
+	socklen_t len = scoped_address_of(&config->peer, config->port ? config->port : BGP_PORT, config, &address);
 
 	if (options->err == 0 && connect(options->fd, &address.any, len) != 0 && errno != EINPROGRESS)
 		options_fail(options, "connect", errno);
@@ -310,14 +320,18 @@ int
 tcp_open(const struct bgp_config *config, int *fd, char why[static TCP_WHY_MAX])
 {
 	struct options options = {.fd = tcp_socket(config->peer.family), .why = why};
+	union tcp_address local;
+	socklen_t len;
 
 	if (options.fd < 0) {
 		options_fail(&options, "socket", errno);
 		return options.err;
 	}
 	options.err = tcp_prepare(options.fd, config, why);
-	if (config->local.family != ADDR_NONE)
-		tcp_bind(&options, &config->local, 0);
+	if (config->local.family != ADDR_NONE) {
+		len = scoped_address_of(&config->local, 0, config, &local);
+		tcp_bind(&options, &config->local, 0, &local, len);
+	}
 	tcp_connect(&options, config);
 	if (options.err)
 		close(options.fd);
@@ -330,6 +344,8 @@ int
 tcp_listen(const struct addr *local, uint16_t port, int *fd, char why[static TCP_WHY_MAX])
 {
 	struct options options = {.fd = tcp_socket(local->family), .is_v6 = local->family == ADDR_V6, .why = why};
+	union tcp_address address;
+	socklen_t len;
 
 	if (options.fd < 0) {
 		options_fail(&options, "socket", errno);
@@ -342,7 +358,8 @@ tcp_listen(const struct addr *local, uint16_t port, int *fd, char why[static TCP
 	/* A peer with GTSM drops a SYN+ACK with less; others don't mind. */
 	hops_set(&options, HOPS_MAX);
 	class_set(&options);
-	tcp_bind(&options, local, port ? port : BGP_PORT);
+	len = address_of(local, port ? port : BGP_PORT, &address);
+	tcp_bind(&options, local, port ? port : BGP_PORT, &address, len);
 	if (options.err == 0 && listen(options.fd, BACKLOG) != 0)
 		options_fail(&options, "listen", errno);
 	if (options.err)

@@ -73,7 +73,8 @@ check_peers(struct reading *r, const struct yaml_tree *peers)
 			reading_fail(r, place(peers, i, "local"), "local %s is not of the peer's address family",
 				     addr_format(&peer->local, text));
 		for (unsigned j = 0; j < i; j++) {
-			if (!addr_equal(&peer->peer, &m->peers[j].session.peer))
+			if (!addr_equal(&peer->peer, &m->peers[j].session.peer) ||
+			    strcmp(peer->interface, m->peers[j].session.interface) != 0)
 				continue;
 			reading_fail(r, place(peers, i, "address"), "address %s is peer %s's too",
 				     addr_format(&peer->peer, text), m->peers[j].session.name);

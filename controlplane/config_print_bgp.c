@@ -188,6 +188,8 @@ print_peers(FILE *file, const struct model *m)
 
 		print_key(file, "    - name: ", c->name);
 		fprintf(file, "\n      address: \"%s\"\n", addr_format(&c->peer, text));
+		if (c->interface[0])
+			fprintf(file, "      interface: %s\n", c->interface);
 		if (c->local.family != ADDR_NONE)
 			fprintf(file, "      local: \"%s\"\n", addr_format(&c->local, text));
 		if (c->port != 0)

@@ -137,11 +137,23 @@ finish_peer(struct reading *r, const struct yaml_tree *item, struct model_peer *
 }
 
 static void
+check_interface(struct reading *r, const struct yaml_tree *item, const struct bgp_config *session)
+{
+	bool has_interface = session->interface[0] != '\0';
+
+	if (addr_is_link_local(&session->peer) && !has_interface)
+		reading_fail(r, yaml_tree_get(item, "address"), "a link-local address needs an interface");
+	if (has_interface && !addr_is_link_local(&session->peer))
+		reading_fail(r, yaml_tree_get(item, "interface"), "interface is for a link-local address only");
+}
+
+static void
 read_peers(struct reading *r, const struct yaml_tree *value, const struct schema_key *key, void *target)
 {
 	static const struct schema_key keys[] = {
 		PEER_KEYS,
 		{.name = "address", .parse = scalar_address, SESSION(peer), .required = true},
+		{.name = "interface", .parse = scalar_name, SESSION(interface)},
 		{.name = "local", .parse = scalar_address, SESSION(local)},
 		{.name = "port", .parse = scalar_integer, SESSION(port), .min = 1, .max = UINT16_MAX},
 		{.name = "reconnect", .parse = scalar_seconds, SESSION(reconnect_s), .min = 1, .max = 3600},
@@ -155,6 +167,7 @@ read_peers(struct reading *r, const struct yaml_tree *value, const struct schema
 	for (const struct yaml_tree *item = value->first; peers && item; item = item->next, i++) {
 		peers[i] = peer_default;
 		schema_map(r, item, "a peer", keys, ARRAY_LEN(keys), &peers[i]);
+		check_interface(r, item, &peers[i].session);
 	}
 }
 

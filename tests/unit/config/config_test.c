@@ -97,6 +97,9 @@ static const struct {
 	{8, "    - {name: r1, address: 10.77.1.1, as: 65001, bfd: {auth: {kind: sha1, key: k}}}",
 	 "t:8:61: auth lacks the key id"},
 	{8, "    - {name: r1, address: 10.77.1.1, as: 65001, hops: 0}", "t:8:55: hops 0 is below 1"},
+	{8, "    - {name: r1, address: 'fe80::1', as: 65001}", "t:8:27: a link-local address needs an interface"},
+	{8, "    - {name: r1, address: 10.77.1.1, as: 65001, interface: eth0}",
+	 "t:8:60: interface is for a link-local address only"},
 	{8, "    - {name: r1, address: 10.77.1.1, as: 65001, validation: no}", "t:8:61: validation no is not true or false"},
 	{8, "    - {name: r1, address: 10.77.1.1, as: 65001, longest: {ipv4: 33}}", "t:8:65: ipv4 33 is above 32"},
 	{8, PEER "  path: {communities: 65000:1}", "t:9:23: communities must be a list"},
@@ -534,6 +537,8 @@ static const char announcing[] =
 	"       bfd: {interval: 50ms, multiplier: 5, auth: {kind: meticulous-sha1, id: 9, key: 'b \"c'}}}\n"
 	"    - {name: inner, as: 64500, address: 10.0.0.7, longest: {ipv4: 30}, bfd: {multihop: true, min_ttl: 60}}\n"
 	"    - {name: far, as: 64501, address: 10.0.0.6, hops: 2, longest: {ipv6: 64}, bfd: {}}\n"
+	"    - {name: fabric1, as: 65002, address: 'fe80::1', interface: eth0.7, extended_next_hop: true}\n"
+	"    - {name: fabric2, as: 65002, address: 'fe80::1', interface: eth1}\n"
 	"  dynamic: [{name: d, range: 10.1.0.0/16, as: 65002, max: 4, path: {next_hop: self}}]\n"
 	"vips:\n"
 	"  - {name: v, prefix: 203.0.113.1, med: 7, degraded: {below: 30%}, damping: {flaps: 0},\n"
