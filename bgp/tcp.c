@@ -405,7 +405,7 @@ tcp_admit(int fd, const struct bgp_config *config, char why[static TCP_WHY_MAX])
 }
 
 int
-tcp_accept(int listener, int *fd, struct addr *peer)
+tcp_accept(int listener, int *fd, struct tcp_peer *peer)
 {
 	union tcp_address address = {.any = {.sa_family = AF_UNSPEC}};
 	socklen_t len = sizeof(address);
@@ -414,7 +414,9 @@ tcp_accept(int listener, int *fd, struct addr *peer)
 	if (accepted < 0)
 		return -errno;
 	*fd = accepted;
-	*peer = address_from(&address);
+	*peer = (struct tcp_peer){.addr = address_from(&address)};
+	if (addr_is_link_local(&peer->addr) && !if_indextoname(address.v6.sin6_scope_id, peer->interface))
+		peer->interface[0] = '\0';
 	return 0;
 }
 

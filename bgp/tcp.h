@@ -30,8 +30,14 @@ MUST_CHECK int tcp_key_set(int fd, const struct prefix *peers, const struct bgp_
 /* Takes it away: without a key for them, peers that sign their segments are not heard, and others are. */
 MUST_CHECK int tcp_key_clear(int fd, const struct prefix *peers, const struct bgp_config *config,
 			     char why[static TCP_WHY_MAX]);
+/* Who it is; a link-local peer is named by its interface too, others by "". */
+struct tcp_peer {
+	struct addr addr;
+	char interface[BGP_INTERFACE_MAX];
+};
+
 /* -EAGAIN: nobody waits. */
-MUST_CHECK int tcp_accept(int listener, int *fd, struct addr *peer);
+MUST_CHECK int tcp_accept(int listener, int *fd, struct tcp_peer *peer);
 /*
  * Of a socket just accepted, once: may its sender be that near (GTSM)? The listening socket has peers at any distance,
  * so the SYN is judged by the copy that the kernel keeps of it. -EHOSTUNREACH: no.

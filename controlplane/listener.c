@@ -124,19 +124,19 @@ guest_accept(struct listener *listener, const struct model_dynamic *range, const
 
 /* Unless it is accepted, the socket stays the caller's. */
 static enum listener_result
-admit(struct listener *listener, int fd, const struct addr *peer, char why[static TCP_WHY_MAX])
+admit(struct listener *listener, int fd, const struct tcp_peer *peer, char why[static TCP_WHY_MAX])
 {
 	int index = peering_at(listener->peering, peer), err;
 	const struct model_dynamic *range =
-		index < 0 ? dynamic_lookup(listener->ranges, listener->n_ranges, peer) : NULL;
+		index < 0 ? dynamic_lookup(listener->ranges, listener->n_ranges, &peer->addr) : NULL;
 	struct model_peer guest;
 
 	if (index < 0 && !range)
 		return LISTENER_UNKNOWN;
-	if (!rate_take(&listener->rate, peer, clock_now_ns()))
+	if (!rate_take(&listener->rate, &peer->addr, clock_now_ns()))
 		return LISTENER_LIMITED;
 	if (range)
-		guest = dynamic_peer(range, peer);
+		guest = dynamic_peer(range, &peer->addr);
 	else
 		guest = *peering_policy(listener->peering, (unsigned)index);
 	err = tcp_admit(fd, &guest.session, why);
@@ -163,7 +163,7 @@ on_waiting(evutil_socket_t socket, short what, void *context)
 {
 	struct listener *listener = context;
 	enum listener_result result;
-	struct addr peer;
+	struct tcp_peer peer;
 	int fd, err = 0;
 
 	(void)what;
@@ -173,7 +173,7 @@ on_waiting(evutil_socket_t socket, short what, void *context)
 		result = admit(listener, fd, &peer, why);
 		if (result != LISTENER_ACCEPTED)
 			drop(fd);
-		tell(listener, result, &peer, why);
+		tell(listener, result, &peer.addr, why);
 	}
 	/* Without descriptors the socket stays readable: the loop would do nothing else until the next tick. */
 	if (err == -EMFILE || err == -ENFILE || err == -ENOBUFS || err == -ENOMEM) {

@@ -146,7 +146,7 @@ keys_set(int fd, enum addr_family family, const struct listening_plan *old, cons
 static void
 queue_empty(int fd)
 {
-	struct addr peer;
+	struct tcp_peer peer;
 	int waiting;
 
 	while (tcp_accept(fd, &waiting, &peer) == 0)

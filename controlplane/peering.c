@@ -476,10 +476,12 @@ peering_lookup(const struct peering *peering, const char *name)
 }
 
 int
-peering_at(const struct peering *peering, const struct addr *addr)
+peering_at(const struct peering *peering, const struct tcp_peer *who)
 {
 	for (unsigned i = 0; i < peering->n_peers; i++) {
-		if (addr_equal(&bgp_session_config(peering->peers[i]->session)->peer, addr))
+		const struct bgp_config *config = bgp_session_config(peering->peers[i]->session);
+
+		if (addr_equal(&config->peer, &who->addr) && strcmp(config->interface, who->interface) == 0)
 			return (int)i;
 	}
 	return -ENOENT;

@@ -9,6 +9,7 @@
 #include <event2/event.h>
 
 #include "bgp/session.h"
+#include "bgp/tcp.h"
 #include "controlplane/model.h"
 
 enum { PEERING_WATCHERS_MAX = 6 };
@@ -67,7 +68,7 @@ const struct bgp_session *peering_session(const struct peering *peering, unsigne
 const struct model_peer *peering_policy(const struct peering *peering, unsigned index);
 bool peering_is_shut(const struct peering *peering, unsigned index); /* by peering_shut() */
 int peering_lookup(const struct peering *peering, const char *name); /* an index; -ENOENT */
-int peering_at(const struct peering *peering, const struct addr *addr); /* the same, by the peer's address */
+int peering_at(const struct peering *peering, const struct tcp_peer *who); /* the same, by where the peer is */
 
 /*
  * As bgp/session.h has it. From within a watcher, what changes goes out with the loop's next round; from elsewhere,

@@ -84,12 +84,13 @@ wait_for(int fd, short events, int ms)
 static int
 accept_from(int listener, const char *peer)
 {
-	struct addr addr, expected = address(peer);
+	struct addr expected = address(peer);
+	struct tcp_peer from;
 	int fd = -1;
 
 	cr_assert(wait_for(listener, POLLIN, WAIT_MS), "nobody connects");
-	cr_assert_eq(tcp_accept(listener, &fd, &addr), 0);
-	cr_assert(addr_equal(&addr, &expected));
+	cr_assert_eq(tcp_accept(listener, &fd, &from), 0);
+	cr_assert(addr_equal(&from.addr, &expected) && from.interface[0] == '\0');
 	return fd;
 }
 
