@@ -265,7 +265,7 @@ tcp_key_clear(int fd, const struct prefix *peers, const struct bgp_config *confi
 	struct options options = {.fd = fd, .why = why};
 
 	if (config->auth == BGP_AUTH_MD5)
-		md5_set(&options, peers, NULL, 0);
+		md5_set(&options, peers, (const uint8_t *)"", 0);
 	else if (config->auth == BGP_AUTH_AO)
 		ao_clear(&options, peers, config);
 	return options.err;
