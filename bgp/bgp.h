@@ -69,6 +69,7 @@ struct bgp_config {
 	uint16_t port;		/* host order; 0: 179 */
 	uint32_t local_as;	/* 4-octet AS numbers (RFC 6793) */
 	uint32_t peer_as;
+	uint32_t peer_as_last;	/* 0: peer_as alone; else any from it up to this, of which none is ours */
 	uint32_t router_id;	/* host order */
 	uint16_t hold_s;	/* 0 or 3..65535; proposed in OPEN */
 	uint16_t reconnect_s;	/* ConnectRetryTime, 1..3600, jittered (RFC 4271 10) */
@@ -109,6 +110,7 @@ struct bgp_error {
 
 /* What both sides' OPENs come to. */
 struct bgp_negotiated {
+	uint32_t peer_as;
 	bool family[BGP_FAMILIES];
 	bool as4;
 	bool refresh;

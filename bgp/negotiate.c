@@ -65,8 +65,9 @@ struct bgp_error
 negotiate_judge(const struct bgp_config *config, const struct bgp_open *peer)
 {
 	bool has_roles = config->role != BGP_ROLE_NONE && !is_ibgp(config);
+	uint32_t as = bgp_open_as(peer), last = config->peer_as_last ? config->peer_as_last : config->peer_as;
 
-	if (bgp_open_as(peer) != config->peer_as)
+	if (as < config->peer_as || as > last)
 		return bgp_error_make(BGP_ERROR_OPEN, BGP_OPEN_PEER_AS);
 	/* RFC 6286 2.1: identifiers are unique within an AS only. */
 	if (is_ibgp(config) && peer->id == config->router_id)
@@ -80,6 +81,7 @@ struct bgp_negotiated
 negotiate(const struct bgp_config *config, const struct bgp_open *peer)
 {
 	struct bgp_negotiated negotiated = {
+		.peer_as = bgp_open_as(peer),
 		.as4 = peer->has_as4,
 		.refresh = peer->route_refresh,
 		.enhanced_refresh = peer->enhanced_refresh && peer->route_refresh,
@@ -113,7 +115,7 @@ negotiate_context(const struct bgp_config *config, const struct bgp_negotiated *
 		.ibgp = is_ibgp(config),
 		.extended_next_hop = negotiated->extended_next_hop,
 		.role = is_ibgp(config) ? BGP_ROLE_NONE : config->role,
-		.peer_as = config->peer_as,
+		.peer_as = negotiated->peer_as,
 	};
 }
 
@@ -143,5 +145,5 @@ negotiate_ours_stays(const struct bgp_config *config, const struct bgp_open *pee
 {
 	if (config->router_id != peer->id)
 		return config->router_id > peer->id;
-	return config->local_as > config->peer_as;
+	return config->local_as > bgp_open_as(peer);
 }

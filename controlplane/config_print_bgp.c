@@ -158,7 +158,10 @@ print_peer_keys(FILE *file, const struct model_peer *peer)
 	static const char *const roles[] = {"provider", "rs", "rs-client", "customer", "peer"};
 	const struct bgp_config *c = &peer->session;
 
-	fprintf(file, "      as: %" PRIu32 "\n      local_as: %" PRIu32 "\n", c->peer_as, c->local_as);
+	fprintf(file, "      as: %" PRIu32, c->peer_as);
+	if (c->peer_as_last)
+		fprintf(file, "-%" PRIu32, c->peer_as_last);
+	fprintf(file, "\n      local_as: %" PRIu32 "\n", c->local_as);
 	fprintf(file, "      hold: %us\n      send_hold: %us\n      delay_open: %us\n      graceful_restart: %us\n",
 		c->hold_s, c->send_hold_s, c->delay_open_s, c->graceful_restart_s);
 	fprintf(file, "      role: %s\n      role_strict: %s\n", c->role == BGP_ROLE_NONE ? "none" : roles[c->role],
@@ -278,8 +281,10 @@ print_bgp(FILE *file, const struct model *m)
 		id >> 8 & 255, id & 255);
 	if (m->listen.enabled) {
 		fprintf(file, "  listen: {port: %u", m->listen.port);
-		if (m->listen.address.family != ADDR_NONE)
-			fprintf(file, ", address: \"%s\"", addr_format(&m->listen.address, text));
+		for (unsigned i = 0; i < m->listen.n_addresses; i++)
+			fprintf(file, "%s\"%s\"", i ? ", " : ", addresses: [", addr_format(&m->listen.addresses[i], text));
+		if (m->listen.n_addresses)
+			fputs("]", file);
 		fputs("}\n", file);
 	}
 	print_peers(file, m);

@@ -10,7 +10,7 @@
 #include "controlplane/config.h"
 #include "controlplane/peering.h"
 
-enum { LISTENER_SOCKETS = 2 };
+enum { LISTENER_SOCKETS = MODEL_LISTEN_MAX };
 
 /* What came of a connection. */
 #define LISTENER_RESULTS_EACH(X)                                                                                       \

@@ -19,7 +19,9 @@ static const struct listening_plan nothing;
 void
 listening_init(struct listening *listening)
 {
-	*listening = (struct listening){.fds = {-1, -1}};
+	*listening = (struct listening){0};
+	for (unsigned i = 0; i < LISTENING_SOCKETS; i++)
+		listening->fds[i] = -1;
 }
 
 static void
@@ -51,15 +53,15 @@ static int
 plan_of(const struct model *model, struct listening_plan *out)
 {
 	const struct addr any[] = {{.family = ADDR_V4}, {.family = ADDR_V6}};
-	bool has_address = model->listen.address.family != ADDR_NONE;
 	struct listening_plan plan = {.port = model->listen.port};
 
 	if (!model->listen.enabled) {
 		*out = nothing;
 		return 0;
 	}
-	plan.n_addrs = has_address ? 1 : ARRAY_LEN(any);
-	memcpy(plan.addrs, has_address ? &model->listen.address : any, plan.n_addrs * sizeof(*any));
+	plan.is_any = model->listen.n_addresses == 0;
+	plan.n_addrs = plan.is_any ? ARRAY_LEN(any) : model->listen.n_addresses;
+	memcpy(plan.addrs, plan.is_any ? any : model->listen.addresses, plan.n_addrs * sizeof(*any));
 	plan.keys = calloc(model->n_peers + model->n_dynamic + 1, sizeof(*plan.keys));
 	if (!plan.keys)
 		return -ENOMEM;
@@ -189,7 +191,7 @@ socket_open(const struct listening_plan *plan, unsigned index, int *fd, char why
 	int err = tcp_listen(&plan->addrs[index], plan->port, fd, reason);
 
 	/* A kernel without IPv6: "any" means what there is. */
-	if (err == -EAFNOSUPPORT && plan->n_addrs > 1)
+	if (err == -EAFNOSUPPORT && plan->is_any)
 		return 0;
 	if (err)
 		snprintf(why, LISTENING_WHY_MAX, "listen: %s%s", reason,
@@ -201,10 +203,10 @@ socket_open(const struct listening_plan *plan, unsigned index, int *fd, char why
 static int
 install(struct listening *listening, const struct listening_plan *plan, char why[static LISTENING_WHY_MAX])
 {
-	int fds[LISTENING_SOCKETS] = {-1, -1}, err = 0;
+	int fds[LISTENING_SOCKETS], err = 0;
 
-	for (unsigned i = 0; i < plan->n_addrs; i++)
-		fds[i] = socket_keep(listening, plan, &plan->addrs[i]);
+	for (unsigned i = 0; i < LISTENING_SOCKETS; i++)
+		fds[i] = i < plan->n_addrs ? socket_keep(listening, plan, &plan->addrs[i]) : -1;
 	close_all(listening);
 	memcpy(listening->fds, fds, sizeof(fds));
 	for (unsigned i = 0; !err && i < plan->n_addrs; i++) {

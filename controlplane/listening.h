@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The sockets that BGP listens on, one for each address family, and the keys that they ask of peers. A change of the
+ * The sockets that BGP listens on, and the keys that they ask of peers. A change of the
  * configuration touches what it changes: sockets stay open, keys are replaced in place. One thread.
  */
 #ifndef CONTROLPLANE_LISTENING_H
@@ -9,11 +9,12 @@
 #include "bgp/tcp.h"
 #include "controlplane/model.h"
 
-enum { LISTENING_SOCKETS = 2, LISTENING_WHY_MAX = TCP_WHY_MAX + BGP_NAME_MAX };
+enum { LISTENING_SOCKETS = MODEL_LISTEN_MAX, LISTENING_WHY_MAX = TCP_WHY_MAX + BGP_NAME_MAX };
 
 struct listening_key;
 
 struct listening_plan {
+	bool is_any; /* of what families there are */
 	unsigned n_addrs;
 	struct addr addrs[LISTENING_SOCKETS];
 	uint16_t port;

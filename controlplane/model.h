@@ -22,6 +22,7 @@ enum {
 	MODEL_PEERS_MAX = 256,
 	MODEL_AGGREGATES_MAX = 256,
 	MODEL_DYNAMIC_MAX = 16,
+	MODEL_LISTEN_MAX = 8,
 };
 enum {
 	MODEL_FILTERS_MAX = 64, /* of the operator's, those added by hand included */
@@ -172,7 +173,8 @@ struct model_dynamic {
 struct model_listen {
 	bool enabled;
 	uint16_t port;
-	struct addr address; /* ADDR_NONE: any, of both families */
+	unsigned n_addresses; /* 0: any, of both families */
+	struct addr addresses[MODEL_LISTEN_MAX];
 };
 
 struct model_drain {

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The bgp section: the node's sessions, who may open one, and what holds for all routes. */
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "controlplane/schema_path.h"
@@ -73,8 +75,7 @@ read_peer_name(struct reading *r, const struct yaml_tree *value, const struct sc
 /* What a peer and a range of dynamic peers have in common. RFC 4724 3: the restart time has 12 bits. */
 #define PEER_KEYS                                                                                                      \
 	{.name = "name", .parse = read_peer_name, SESSION(name), .required = true},                                   \
-	{.name = "as", .parse = scalar_integer, SESSION(peer_as), .required = true, .min = 1, .max = UINT32_MAX - 1}, \
-	{.name = "local_as", .parse = scalar_integer, SESSION(local_as), .min = 1, .max = UINT32_MAX - 1},            \
+	{.name = "local_as", .parse = scalar_integer, SESSION(local_as), .min = 1, .max = AS_MAX},            \
 	{.name = "hold", .parse = scalar_seconds, SESSION(hold_s), .max = UINT16_MAX},                                \
 	{.name = "send_hold", .parse = scalar_seconds, SESSION(send_hold_s), .max = UINT16_MAX},                      \
 	{.name = "delay_open", .parse = scalar_seconds, SESSION(delay_open_s), .max = 240},                           \
@@ -93,6 +94,8 @@ read_peer_name(struct reading *r, const struct yaml_tree *value, const struct sc
 	{.name = "longest", .parse = read_longest},                                                                   \
 	{.name = "path", .parse = schema_path, FIELD(model_peer, path)},                                              \
 	{.name = "bfd", .parse = schema_bfd, FIELD(model_peer, bfd)}
+
+#define AS_MAX (UINT32_MAX - 1) /* RFC 7607, RFC 7300: the first and the last number are nobody's */
 
 enum { LONGEST_V4 = 24, LONGEST_V6 = 48, BGP_PORT = 179 };
 
@@ -127,6 +130,9 @@ finish_peer(struct reading *r, const struct yaml_tree *item, struct model_peer *
 		peer->bfd.is_multihop = true;
 	if (peer->bfd.ttl_min > 0 && !peer->bfd.is_multihop)
 		reading_fail(r, yaml_tree_get(bfd, "min_ttl"), "min_ttl needs multihop: a neighbour's packets have 255");
+	if (session->peer_as_last && session->local_as >= session->peer_as && session->local_as <= session->peer_as_last)
+		reading_fail(r, yaml_tree_get(item, "as"), "as %u-%u holds our own, %u", session->peer_as,
+			     session->peer_as_last, session->local_as);
 	/* Another network than ours: the Internet takes no longer ones, and a router there may not filter. */
 	if (is_private(session->local_as) || is_private(session->peer_as) || session->local_as == session->peer_as)
 		return;
@@ -152,6 +158,7 @@ read_peers(struct reading *r, const struct yaml_tree *value, const struct schema
 {
 	static const struct schema_key keys[] = {
 		PEER_KEYS,
+		{.name = "as", .parse = scalar_integer, SESSION(peer_as), .required = true, .min = 1, .max = AS_MAX},
 		{.name = "address", .parse = scalar_address, SESSION(peer), .required = true},
 		{.name = "interface", .parse = scalar_name, SESSION(interface)},
 		{.name = "local", .parse = scalar_address, SESSION(local)},
@@ -171,11 +178,35 @@ read_peers(struct reading *r, const struct yaml_tree *value, const struct schema
 	}
 }
 
+/* "65002", or "64512-64999". */
+static void
+read_as_range(struct reading *r, const struct yaml_tree *value, const struct schema_key *key, void *target)
+{
+	const char *text = scalar_text(r, value, key->name, "an AS number or a range of them");
+	struct bgp_config *session = &((struct model_peer *)target)->session;
+	char first_text[16] = "";
+	uint64_t first, last;
+	const char *dash;
+
+	if (!text)
+		return;
+	dash = strchr(text, '-');
+	snprintf(first_text, sizeof(first_text), "%.*s", dash ? (int)(dash - text) : 15, text);
+	if (!scalar_number(first_text, &first) || !scalar_number(dash ? dash + 1 : text, &last) || first < 1 ||
+	    last < first || last > AS_MAX) {
+		reading_fail(r, value, "as %.64s is no AS number and no range such as 64512-64999", text);
+		return;
+	}
+	session->peer_as = (uint32_t)first;
+	session->peer_as_last = first < last ? (uint32_t)last : 0;
+}
+
 static void
 read_dynamic(struct reading *r, const struct yaml_tree *value, const struct schema_key *key, void *target)
 {
 	static const struct schema_key keys[] = {
 		PEER_KEYS,
+		{.name = "as", .parse = read_as_range, .required = true},
 		{.name = "range", .parse = scalar_prefix, FIELD(model_dynamic, range), .required = true},
 		{.name = "max", .parse = scalar_integer, FIELD(model_dynamic, max), .min = 1, .max = MODEL_PEERS_MAX},
 	};
@@ -212,10 +243,30 @@ read_aggregates(struct reading *r, const struct yaml_tree *value, const struct s
 }
 
 static void
+read_addresses(struct reading *r, const struct yaml_tree *value, const struct schema_key *key, void *target)
+{
+	struct model_listen *listen = target;
+	struct addr *found = schema_list(r, value, key, sizeof(*found), &listen->n_addresses);
+	char text[ADDR_TEXT_MAX];
+	unsigned i = 0;
+
+	for (const struct yaml_tree *item = value->first; found && item; item = item->next, i++) {
+		scalar_address(r, item, key, &found[i]);
+		for (unsigned k = 0; found[i].family != ADDR_NONE && k < i; k++) {
+			if (addr_equal(&found[i], &found[k]))
+				reading_fail(r, item, "address %s is there twice", addr_format(&found[i], text));
+		}
+	}
+	for (unsigned k = 0; k < i; k++)
+		listen->addresses[k] = found[k];
+	free(found);
+}
+
+static void
 read_listen(struct reading *r, const struct yaml_tree *value, const struct schema_key *key, void *target)
 {
 	static const struct schema_key keys[] = {
-		{.name = "address", .parse = scalar_address, FIELD(model_listen, address)},
+		{.name = "addresses", .parse = read_addresses, .max = MODEL_LISTEN_MAX},
 		{.name = "port", .parse = scalar_integer, FIELD(model_listen, port), .min = 1, .max = UINT16_MAX},
 	};
 

@@ -30,6 +30,13 @@ last_error(const struct bgp_status *status)
 	return json_string(text);
 }
 
+/* Out of a range of them it is known when the peer has said so. */
+static json_int_t
+peer_as(const struct bgp_config *config, const struct bgp_status *status)
+{
+	return status->negotiated.peer_as ? status->negotiated.peer_as : config->peer_as;
+}
+
 json_t *
 view_bgp(const struct node *node)
 {
@@ -44,7 +51,7 @@ view_bgp(const struct node *node)
 		json_array_append_new(
 			list, json_pack("{s:s, s:s, s:s, s:I, s:s, s:I, s:i, s:I, s:I, s:I, s:o}", "peer", config->name, "range",
 					peering_policy(node->peering, i)->group,
-					"address", addr_format(&config->peer, text), "as", (json_int_t)config->peer_as,
+					"address", addr_format(&config->peer, text), "as", peer_as(config, &status),
 					"state", peering_is_shut(node->peering, i) ? "shut down" : bgp_state_name(status.state),
 					"since_s", seconds_since(status.since_ns), "hold_s", status.hold_s, "advertised",
 					(json_int_t)status.advertised, "updates_sent",
@@ -112,7 +119,7 @@ view_bgp_peer(const struct node *node, unsigned peer)
 	return json_pack("{s:s, s:s, s:I, s:I, s:s, s:s, s:s, s:s, s:I, s:I, s:I, s:i, s:b, s:I, s:I, s:o, s:o, s:o, s:I, s:I, "
 			 "s:I, s:o}",
 			 "peer", config->name, "address", addr_format(&config->peer, text), "as",
-			 (json_int_t)config->peer_as, "local_as", (json_int_t)config->local_as, "kind",
+			 peer_as(config, &status), "local_as", (json_int_t)config->local_as, "kind",
 			 config->peer_as == config->local_as ? "iBGP" : "eBGP", "router_id", id ? router_id : "", "state",
 			 shut ? "shut down" : bgp_state_name(status.state), "shut_reason", shut ? shut : "", "since_s",
 			 seconds_since(status.since_ns), "established_s",

@@ -39,7 +39,7 @@ services: [{{name: http, vip: v4, pool: web, protocol: tcp, port: 80}}]
 """
 HOP = 'next_hop: {ipv4: 10.77.0.1, ipv6: "fd77::1"}'
 NAMED = "{name: router, address: 10.77.0.2, as: 65002, passive: true, " + HOP
-RANGE = "{name: rack, range: 10.77.0.0/28, as: 65002, max: 4, " + HOP
+RANGE = "{name: rack, range: 10.77.0.0/28, as: 65002-65010, max: 4, " + HOP
 OTHER = "{name: other, address: 10.77.0.250, as: 65003, passive: true}"
 
 
@@ -307,6 +307,33 @@ def test_a_range_takes_so_many(edge, dialler, tmp_path):
     assert flood("10.77.0.3", 1) == 1
     assert edge.count("full") == full + 1
     assert edge.state("rack@10.77.0.2") == "Established"
+
+
+def test_the_as_number_is_one_of_the_ranges(edge, dialler):
+    edge.reload(**ranged())
+    peer = dialler(peers.Bird, peer_as=65011)
+    wait("what the node thinks of it", lambda: peer.says(peer.refused), 40)
+    assert edge.state("rack@10.77.0.2") != "Established"
+    peer.kill()
+    edge.reload()
+    edge.reload(**ranged())
+    peer = dialler(peers.Bird, peer_as=65010)
+    wait("both prefixes", lambda: peer.routes() == ROUTES, 40)
+    assert edge.peer("rack@10.77.0.2")["as"] == 65010
+
+
+def test_a_path_that_is_dead_one_way_is_given_up(edge, dialler):
+    """What the peer sends still comes; TCP knows that what we send doesn't arrive. Its frames go to a MAC that nobody has."""
+    edge.reload(peers=NAMED + ", hold: 90s, send_hold: 3s}")
+    dialler(peers.Bird, hold=90)
+    wait("the session", lambda: edge.state("router") == "Established", 40)
+    ip("-n", EDGE, "neighbor", "replace", "10.77.0.2", "lladdr", "02:00:00:00:00:99", "dev", "veth", "nud", "permanent")
+    try:
+        edge.ctl("bgp", "withdraw", V4)
+        wait("the end of the session", lambda: edge.state("router") != "Established")
+    finally:
+        ip("-n", EDGE, "neighbor", "delete", "10.77.0.2", "dev", "veth")
+        edge.ctl("bgp", "release", V4)
 
 
 FLOOD = """

@@ -286,6 +286,29 @@ Test(fsm, refuses_the_wrong_as)
 	cr_expect_eq(b.fsm.status.state, BGP_IDLE);
 }
 
+Test(fsm, takes_any_as_of_a_range_and_remembers_which)
+{
+	static const struct {
+		uint32_t first, last;
+		bool is_taken;
+	} rows[] = {
+		{4199999999, 4200000001, true}, {4200000000, 4200000001, true}, {4199999999, 4200000000, true},
+		{4199999990, 4199999999, false}, {4200000001, 4200000009, false}, {4199999999, 0, false},
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct bgp_config config = {.local_as = 65001, .peer_as = rows[i].first, .peer_as_last = rows[i].last,
+					    .role = BGP_ROLE_NONE};
+		struct bgp_open open = {.as2 = BGP_AS_TRANS, .has_as4 = true, .as4 = 4200000000, .role = BGP_ROLE_NONE};
+		struct bgp_error error = negotiate_judge(&config, &open);
+		struct bgp_negotiated negotiated = negotiate(&config, &open);
+
+		cr_expect_eq(error.code, rows[i].is_taken ? 0 : BGP_ERROR_OPEN, "row %zu", i);
+		cr_expect_eq(negotiated.peer_as, 4200000000);
+		cr_expect_eq(negotiate_context(&config, &negotiated).peer_as, 4200000000);
+	}
+}
+
 /* RFC 9234 4.2. */
 Test(fsm, refuses_roles_that_do_not_fit)
 {

@@ -118,12 +118,19 @@ static const struct {
 	 "t:9:49: aggregate 10.99.0.0/16 overlaps another"},
 	{8, PEER "  aggregates: [{prefix: 10.98.0.0/15, only: vips}]", "t:9:45: only vips is not aggregate or both"},
 	{8, PEER "  dynamic: [{name: r1, range: 10.78.0.0/16, as: 1}]", "t:9:20: name r1 is a peer's too"},
+	{8, PEER "  dynamic: [{name: d, range: 10.0.0.0/8, as: 9-1}]",
+	 "t:9:46: as 9-1 is no AS number and no range such as 64512-64999"},
+	{8, PEER "  dynamic: [{name: d, range: 10.0.0.0/8, as: 1-4294967295}]",
+	 "t:9:46: as 1-4294967295 is no AS number and no range such as 64512-64999"},
+	{8, PEER "  dynamic: [{name: d, range: 10.0.0.0/8, as: 64000-66000}]", "t:9:46: as 64000-66000 holds our own, 65010"},
 	{8, PEER "  dynamic: [{name: d, as: 1}]", "t:9:13: a range of dynamic peers lacks the key range"},
 	{8, PEER "  dynamic: [{name: d, range: 10.0.0.0/8, as: 1}, {name: e, range: 10.1.0.0/16, as: 1}]",
 	 "t:9:67: range 10.1.0.0/16 overlaps range d's"},
 	{8, "    - {name: r1, address: 10.77.1.1, as: 65001, passive: true}\n"
 	 "  dynamic: [{name: d, range: 10.77.0.0/16, as: 1, auth: {kind: md5, key: x}}]",
 	 "t:9:57: peer r1 lies in the range, whose key it would be asked for: give it one"},
+	{8, PEER "  listen: {addresses: [10.0.0.1, 10.0.0.1]}", "t:9:34: address 10.0.0.1 is there twice"},
+	{8, PEER "  listen: {addresses: 10.0.0.1}", "t:9:23: addresses must be a list"},
 	{8, PEER "  listen: {port: 0}", "t:9:18: port 0 is below 1"},
 	{11, "  - {name: v2, prefix: 10.99.0.0/24, peers: [{name: r9}]}", "t:11:53: there is no peer r9"},
 	{11, "  - {name: v2, prefix: 10.99.0.0/24, peers: [{name: r1}, {name: r1}]}", "t:11:65: peer r1 is there twice"},
@@ -522,7 +529,7 @@ static const char announcing[] =
 	"bgp:\n"
 	"  as: 64500\n"
 	"  router_id: 1.1.1.1\n"
-	"  listen: {address: 10.0.0.1, port: 1179}\n"
+	"  listen: {addresses: [10.0.0.1, \"2001:db8::1\"], port: 1179}\n"
 	"  path: {communities: [64500:1, 'rt:64500:7', '64500:1:2', no-export], origin: incomplete}\n"
 	"  degraded: {below: 50%, prepend: 3, med: 200, communities: [64500:50]}\n"
 	"  damping: {rise: 1500ms, flaps: 3, within: 60s, for: 10s, longest: 5m}\n"
@@ -539,7 +546,7 @@ static const char announcing[] =
 	"    - {name: far, as: 64501, address: 10.0.0.6, hops: 2, longest: {ipv6: 64}, bfd: {}}\n"
 	"    - {name: fabric1, as: 65002, address: 'fe80::1', interface: eth0.7, extended_next_hop: true}\n"
 	"    - {name: fabric2, as: 65002, address: 'fe80::1', interface: eth1}\n"
-	"  dynamic: [{name: d, range: 10.1.0.0/16, as: 65002, max: 4, path: {next_hop: self}}]\n"
+	"  dynamic: [{name: d, range: 10.1.0.0/16, as: 65002-65009, max: 4, path: {next_hop: self}}]\n"
 	"vips:\n"
 	"  - {name: v, prefix: 203.0.113.1, med: 7, degraded: {below: 30%}, damping: {flaps: 0},\n"
 	"     peers: [{name: r, announce: never}, {name: d, prepend: 1}]}\n"
@@ -574,6 +581,7 @@ Test(config, reads_how_routes_are_announced)
 	cr_expect(m->vips[1].degraded.below_percent == 50 && m->vips[1].degraded.path.path.prepend == 3);
 	cr_expect(m->vips[0].damping.flaps == 0 && m->vips[0].damping.hold_s == 10 && m->vips[0].damping.rise_ms == 1500);
 	cr_expect(m->vips[0].peers[0].never && m->vips[0].peers[1].path.path.prepend == 1);
+	cr_expect(m->dynamic[0].peer.session.peer_as == 65002 && m->dynamic[0].peer.session.peer_as_last == 65009);
 	cr_expect(m->dynamic[0].max == 4 && m->dynamic[0].peer.session.passive && m->dynamic[0].peer.path.marks);
 	model_free(m);
 	expect_round_trip(announcing, strlen(announcing));

@@ -108,7 +108,7 @@ setup(void)
 	t.peers[1] = peer("r2", "127.0.1.2");
 	t.ranges[0] = range("rack", "127.0.2.0/29", 2);
 	t.ranges[1] = range("shut", "127.0.2.8/29", 2);
-	t.model = (struct model){.listen = {.enabled = true, .port = PORT, .address = address("127.0.0.1")},
+	t.model = (struct model){.listen = {.enabled = true, .port = PORT, .n_addresses = 1, .addresses = {address("127.0.0.1")}},
 				 .n_peers = 2,
 				 .peers = t.peers,
 				 .n_dynamic = 2,
@@ -340,7 +340,7 @@ Test(listener, says_who_has_the_port_and_listens_on_as_before)
 	int taken;
 
 	cr_assert_eq(tcp_listen(&other, PORT + 1, &taken, why), 0);
-	t.model.listen.address = other;
+	t.model.listen.addresses[0] = other;
 	t.model.listen.port = PORT + 1;
 	cr_expect_eq(listener_apply(t.listener, "edge.yaml", &t.model, &errors), -EADDRINUSE);
 	cr_expect_str_eq(errors.list[0].text,
