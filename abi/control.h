@@ -19,6 +19,10 @@
  *                                            flaps, last_error}]; range: that it came from, "" of a configured one
  * bgp.listen      -                         {addresses, port, and connections that came in, by what came of them: accepted,
  *                                            unknown, limited, far, full, failed}
+ * bfd             -                         [{peer, address, kind, state, remote_state, health, holds_bgp, since_s, transmit_ms,
+ *                                            receive_ms, detection_ms, multiplier, sent, received, refused, auth, diag,
+ *                                            remote_diag, discriminator, remote_discriminator, downs, failures, reason}];
+ *                                            figures are at most a second old
  * workers         -                         [{worker, heartbeat_ms, every counter of ABI_WORKER_COUNTERS}]
  * ports           -                         [{port, interface, link, mtu, rx_packets, rx_missed, tx_packets,
  *                                            kernel_unicast, kernel_multicast, kernel_broadcast}]

@@ -295,13 +295,14 @@ bfd_session_input(struct bfd_session *s, const struct bfd_packet *packet, uint64
 	return true;
 }
 
-/* RFC 5880 6.8.4, and 6.8.1 RemoteDiscr: what a silent peer told us counts no more. */
+/* RFC 5880 6.8.4, and 6.8.1 RemoteDiscr: what a silent peer told us counts no more, but for its operator's will. */
 static void
 expire(struct bfd_session *s, uint64_t now_ns)
 {
 	s->expiry_ns = UINT64_MAX;
 	s->status.remote_discriminator = 0;
-	s->status.remote_state = BFD_DOWN;
+	if (s->status.remote_state != BFD_ADMIN_DOWN)
+		s->status.remote_state = BFD_DOWN;
 	s->remote_required_us = 1;
 	s->remote_demand = false;
 	s->remote_multiplier = 0;

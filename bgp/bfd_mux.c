@@ -91,7 +91,7 @@ lookup(struct bfd_mux *mux, const struct bfd_arrival *arrival, const struct bfd_
 	return NULL;
 }
 
-struct bfd_session *
+int
 bfd_mux_input(struct bfd_mux *mux, const struct bfd_arrival *arrival, const uint8_t *octets, size_t len, uint64_t now_ns)
 {
 	struct bfd_packet packet;
@@ -100,21 +100,21 @@ bfd_mux_input(struct bfd_mux *mux, const struct bfd_arrival *arrival, const uint
 	/* RFC 5881 5: what crossed a router is not our neighbour's. */
 	if (!arrival->is_multihop && arrival->ttl != BFD_TTL) {
 		mux->too_far++;
-		return NULL;
+		return -ENOENT;
 	}
 	if (bfd_packet_decode(octets, len, &packet)) {
 		mux->malformed++;
-		return NULL;
+		return -ENOENT;
 	}
 	member = lookup(mux, arrival, &packet);
 	if (!member) {
 		mux->unknown++;
-		return NULL;
+		return -ENOENT;
 	}
 	if (arrival->is_multihop && arrival->ttl < member->path.ttl_min) {
 		mux->too_far++;
-		return NULL;
+		return -ENOENT;
 	}
 	bfd_session_input(&member->session, &packet, now_ns);
-	return &member->session;
+	return (int)(member - mux->members);
 }

@@ -54,8 +54,7 @@ MUST_CHECK int bfd_mux_add(struct bfd_mux *mux, const struct bfd_path *path, con
 			   uint64_t now_ns);
 void bfd_mux_remove(struct bfd_mux *mux, unsigned index);
 
-/* The session that took the packet or refused it; NULL: it was no session's, and is counted. */
-struct bfd_session *bfd_mux_input(struct bfd_mux *mux, const struct bfd_arrival *arrival, const uint8_t *octets,
-				  size_t len, uint64_t now_ns);
+/* The place of the session that took the packet or refused it; -ENOENT: it was no session's, and is counted. */
+int bfd_mux_input(struct bfd_mux *mux, const struct bfd_arrival *arrival, const uint8_t *octets, size_t len, uint64_t now_ns);
 
 #endif

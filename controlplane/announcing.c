@@ -89,7 +89,8 @@ announcing_new(struct node *node)
 		return -ENOMEM;
 	node->routes = routes_new(node->peering, node->journal);
 	node->listener = listener_new(node->base, node->peering);
-	if (!node->routes || !node->listener || peering_watch(node->peering, &watcher, node) != 0)
+	node->bfd = bfd_peers_new(node->base, node->peering, node->journal);
+	if (!node->routes || !node->listener || !node->bfd || peering_watch(node->peering, &watcher, node) != 0)
 		return -ENOMEM;
 	if (admin_node_draining(node->admin))
 		drain_begin(&node->drain, withdrawn ? DRAIN_WITHDRAWN : DRAIN_LEAVING, clock_now_ns());
@@ -103,6 +104,7 @@ announcing_free(struct node *node)
 	if (node->peering)
 		peering_end(node->peering, ending);
 	peering_free(node->peering);
+	bfd_peers_free(node->bfd);
 	routes_free(node->routes);
 	if (node->again)
 		event_free(node->again);
@@ -125,6 +127,7 @@ announcing_adopt(struct node *node, const struct model *model, struct config_err
 		free(hands);
 		return err;
 	}
+	bfd_peers_apply(node->bfd);
 	free(node->hands);
 	node->hands = hands;
 	if (gone && node->dataplane_alive)

@@ -14,6 +14,7 @@
 #include "controlplane/methods_bgp.h"
 #include "controlplane/node.h"
 #include "controlplane/views.h"
+#include "controlplane/views_bfd.h"
 #include "controlplane/views_bgp.h"
 
 enum {
@@ -189,6 +190,7 @@ VIEW(services)
 VIEW(backends)
 VIEW(vips)
 VIEW(bgp)
+VIEW(bfd)
 VIEW(workers)
 VIEW(ports)
 VIEW(drops)
@@ -488,6 +490,7 @@ static const struct control_method table[] = {
 	{"backends", call_backends},
 	{"vips", call_vips},
 	{"bgp", call_bgp},
+	{"bfd", call_bfd},
 	{"bgp.peer", methods_bgp_peer},
 	{"bgp.listen", methods_bgp_listen},
 	{"bgp.routes", methods_bgp_routes},

@@ -114,6 +114,47 @@ write_backends(struct evbuffer *out, const struct node *node)
 	}
 }
 
+static uint64_t
+bfd_figure(const struct bfd_status *status, unsigned which)
+{
+	const uint64_t figures[] = {status->state == BFD_UP, status->failures, status->sent, status->received,
+				    status->refused};
+
+	return figures[which];
+}
+
+static void
+write_bfd(struct evbuffer *out, const struct node *node)
+{
+	static const struct {
+		const char *name, *type, *help;
+	} rows[] = {
+		{"bfd_up", "gauge", "1 while BFD hears the peer, and is heard."},
+		{"bfd_failures_total", "counter", "Times the path to the peer failed."},
+		{"bfd_packets_sent_total", "counter", "BFD packets sent to the peer."},
+		{"bfd_packets_received_total", "counter", "BFD packets of the peer that were believed."},
+		{"bfd_packets_refused_total", "counter", "BFD packets of the peer that were not."},
+	};
+	const struct bfd_totals *totals = bfd_peers_totals(node->bfd);
+
+	for (unsigned k = 0; k < ARRAY_LEN(rows); k++) {
+		family(out, rows[k].name, rows[k].type, rows[k].help);
+		for (unsigned i = 0; i < bfd_peers_count(node->bfd); i++) {
+			const struct bfd_peer *peer = bfd_peers_at(node->bfd, i);
+
+			evbuffer_add_printf(out, "nearcast_%s{peer=\"%s\"} %llu\n", rows[k].name, peer->name,
+					    (unsigned long long)bfd_figure(&peer->report.status, k));
+		}
+	}
+	single(out, "bfd_packets_malformed_total", "counter", "BFD packets that break RFC 5880's format.",
+	       totals->malformed);
+	single(out, "bfd_packets_unknown_total", "counter", "BFD packets from who is no peer.", totals->unknown);
+	single(out, "bfd_packets_too_far_total", "counter", "BFD packets of a multihop peer below its min_ttl.",
+	       totals->too_far);
+	single(out, "bfd_packets_dropped_total", "counter",
+	       "BFD packets that the kernel dropped: they had crossed a router, or came too fast.", totals->dropped);
+}
+
 static void
 write_announcements(struct evbuffer *out, const struct node *node)
 {
@@ -169,6 +210,7 @@ metrics_write(struct evbuffer *out, const struct node *node)
 	write_backends(out, node);
 	write_announcements(out, node);
 	write_imports(out, node);
+	write_bfd(out, node);
 }
 
 static const char page_head[] =

@@ -14,6 +14,7 @@
 #include "controlplane/admin.h"
 #include "controlplane/announce.h"
 #include "controlplane/attacks.h"
+#include "controlplane/bfd_peers.h"
 #include "controlplane/checker.h"
 #include "controlplane/compile.h"
 #include "controlplane/config.h"
@@ -55,6 +56,7 @@ struct node {
 	struct journal *journal;
 	struct peering *peering;
 	struct listener *listener;
+	struct bfd_peers *bfd;
 	struct routes *routes;
 	struct event *again; /* pending: time alone changes what is announced */
 	struct drain drain;

@@ -14,7 +14,7 @@ enum { TIMEOUT_DEFAULT_S = 30, TIMEOUT_MAX_S = 86400 };
 
 static const char usage[] =
 	"usage: nearcastctl [options] COMMAND\n"
-	"  status | services | backends [POOL] | vips | bgp | workers | ports | drops | lists | signatures | filters |\n"
+	"  status | services | backends [POOL] | vips | bgp | bfd | workers | ports | drops | lists | signatures | filters |\n"
 	"  imports                       what BGP peers asked the guard for, and why not\n"
 	"  attacks [ID]                  that go on or are over; with ID or --verbose: who they came from\n"
 	"  talkers [SERVICE]             who sends the most now\n"
@@ -76,6 +76,10 @@ static const struct view {
 	{"vips", COLUMNS({"VIP", "name"}, {"PREFIX", "prefix"}, {"STATE", "state"}, {"REASON", "reason"})},
 	{"bgp", PEERS},
 	{"bgp peers", PEERS},
+	{"bfd", COLUMNS({"PEER", "peer"}, {"ADDRESS", "address"}, {"KIND", "kind"}, {"STATE", "state"}, {"REMOTE", "remote_state"},
+			{"SINCE", "since_s"}, {"TX ms", "transmit_ms"}, {"RX ms", "receive_ms"}, {"DETECT ms", "detection_ms"},
+			{"SENT", "sent"}, {"RECEIVED", "received"}, {"REFUSED", "refused"}, {"AUTH", "auth"}, {"DOWNS", "downs"},
+			{"REASON", "reason"})},
 	{"bgp routes", COLUMNS({"PEER", "peer"}, {"PREFIX", "prefix"}, {"STATE", "state"}, {"NEXT HOP", "next_hop"},
 			       {"PREPEND", "prepend"}, {"MED", "med"}, {"LOCAL PREF", "local_pref"},
 			       {"COMMUNITIES", "communities"})},

@@ -12,7 +12,7 @@ _nearcastctl() {
 	done
 	local choices
 	case "${words[*]}" in
-	'') choices='status services backends vips bgp workers ports drops attacks talkers lists signatures filters imports reload backend node list filter wait' ;;
+	'') choices='status services backends vips bgp bfd workers ports drops attacks talkers lists signatures filters imports reload backend node list filter wait' ;;
 	backend | node) choices='drain undrain' ;;
 	list | filter) choices='add remove' ;;
 	bgp) choices='peers peer listen routes explain announce withdraw release refresh shutdown open log' ;;
