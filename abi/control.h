@@ -48,6 +48,16 @@
  * reload          -                         {generation}
  * backend.drain   {backend: "POOL/NAME"}    {backend, drained}; backend.undrain alike
  * node.drain      -                         {draining}; node.undrain alike
+ * bgp.flowspec    -                         [{rule, action, to, peers, told, left_s, communities}]: asked of routers; told: peers
+ *                                            that know
+ *   .announce      {rule, bytes_s,           {rule, to, until}: one of bytes_s, packets_s (0: drop), sample; to: a peer, else all
+ *                  packets_s, sample, to,    with FlowSpec; for: a duration; anyway: its destination may be anybody's
+ *                  for, anyway}
+ *   .withdraw      {rule}                    {rule, announced}
+ * bgp.blackhole   -                         the same with prefix in place of rule
+ *   .announce      {prefix, to, for,         {prefix, to, until}: communities: besides blackhole and no-export, with commas
+ *                  communities}
+ *   .withdraw      {prefix}                  {prefix, announced}
  * wait            {for, timeout_s}          {met}: for: dataplane, generation, settled, established, announced, drained
  *
  * A request without an id is a notification and has no answer. Batches are not taken. A client whose answers pile up

@@ -136,6 +136,8 @@ judge(struct rib_in *rib, struct rib_in_entry *e)
 		refused = rib->filter(rib->filter_context, e);
 	if (!refused != !e->refused)
 		rib->version++;
+	if (!refused && e->refused)
+		e->held = "not yet"; /* the owner is about to see */
 	e->refused = refused;
 }
 

@@ -33,7 +33,7 @@ struct rib_in_entry {
 	struct flowspec rule;
 	struct flowspec_action action;
 	const char *refused;	/* why it may not be used; NULL: it may */
-	const char *held;	/* the owner's reason (rib_in_hold) why it isn't used although it may; NULL: it is */
+	const char *held;	/* the owner's reason (rib_in_hold) why it isn't used although it may, "not yet" at first; NULL: it is */
 	uint64_t since_ns;
 	uint64_t told_ns;	/* last */
 	uint64_t stale_until_ns; /* the peer went away, or sends all again; 0: it stands by it */

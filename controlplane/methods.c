@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "controlplane/announcing.h"
 #include "controlplane/methods_bgp.h"
+#include "controlplane/methods_originate.h"
 #include "controlplane/node.h"
 #include "controlplane/views.h"
 #include "controlplane/views_bfd.h"
@@ -502,6 +503,12 @@ static const struct control_method table[] = {
 	{"bgp.refresh", methods_bgp_refresh},
 	{"bgp.shutdown", methods_bgp_shutdown},
 	{"bgp.open", methods_bgp_open},
+	{"bgp.flowspec", methods_flowspec},
+	{"bgp.flowspec.announce", methods_flowspec_announce},
+	{"bgp.flowspec.withdraw", methods_flowspec_withdraw},
+	{"bgp.blackhole", methods_blackhole},
+	{"bgp.blackhole.announce", methods_blackhole_announce},
+	{"bgp.blackhole.withdraw", methods_blackhole_withdraw},
 	{"workers", call_workers},
 	{"ports", call_ports},
 	{"drops", call_drops},

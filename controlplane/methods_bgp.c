@@ -8,6 +8,7 @@
 #include "controlplane/announcing.h"
 #include "controlplane/methods.h"
 #include "controlplane/node.h"
+#include "controlplane/views.h"
 #include "controlplane/views_bgp.h"
 
 static const char *
@@ -73,7 +74,16 @@ methods_bgp_listen(void *context, struct control_call *call, const json_t *param
 	return *result ? 0 : -ENOMEM;
 }
 
-/* Without a peer: of all. */
+static void
+append_received(const struct node *node, const char *peer, json_t *list)
+{
+	for (unsigned i = 0; i < imports_count(node->imports); i++) {
+		if (!peer || strcmp(peer, imports_peer(node->imports, i)) == 0)
+			view_imports_of(node, i, list);
+	}
+}
+
+/* Without a peer: of all. received: what it told us, of what is imported. */
 int
 methods_bgp_routes(void *context, struct control_call *call, const json_t *params, json_t **result,
 		   struct control_error *error)
@@ -85,6 +95,10 @@ methods_bgp_routes(void *context, struct control_call *call, const json_t *param
 	if (index < 0)
 		return -1;
 	*result = json_array();
+	if (json_is_true(json_object_get(params, "received"))) {
+		append_received(node, text_param(params, "peer"), *result);
+		return *result ? 0 : -ENOMEM;
+	}
 	for (unsigned i = 0; i < peering_count(node->peering); i++) {
 		if (index == (int)i || index == (int)peering_count(node->peering))
 			view_bgp_routes(node, i, *result);

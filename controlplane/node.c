@@ -13,6 +13,7 @@
 #include "controlplane/http.h"
 #include "controlplane/importing.h"
 #include "controlplane/methods.h"
+#include "controlplane/originating.h"
 #include "controlplane/support.h"
 
 /* Changes of one moment (a reload, a switch that reboots) are worked off together. */
@@ -272,6 +273,7 @@ on_second(evutil_socket_t fd, short what, void *context)
 	(void)fd;
 	(void)what;
 	announcing_tick(node);
+	originating_tick(node, (uint64_t)time(NULL));
 	listing_tick(node->listing, (uint64_t)time(NULL));
 	if (filters_expire(node->filters, (uint64_t)time(NULL)) > 0)
 		node_changed(node);
@@ -357,6 +359,7 @@ adopt(struct node *node, struct model *model, struct config_errors *errors)
 	rules_free(node->rules);
 	node->rules = rules;
 	node->model = model;
+	originating_adopt(node);
 	node->loaded_ns = clock_now_ns();
 	node->hold_until_ns = node->loaded_ns + first_verdicts_ns(model);
 	node_changed(node);
@@ -438,6 +441,8 @@ parts_new(struct node *node)
 	if (!err)
 		err = importing_new(node);
 	if (!err)
+		err = originating_new(node);
+	if (!err)
 		err = compile_new(&node->compile);
 	if (!err)
 		err = neighbours_new(node->base, on_neighbours, node, &node->neighbours);
@@ -502,6 +507,7 @@ node_fini(struct node *node)
 	node->methods = NULL; /* what ends below tells of its progress */
 	announcing_free(node);
 	importing_free(node);
+	originating_free(node);
 	publish_free(node->publish);
 	checker_free(node->checker);
 	neighbours_free(node->neighbours);

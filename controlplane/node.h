@@ -25,6 +25,7 @@
 #include "controlplane/listener.h"
 #include "controlplane/listing.h"
 #include "controlplane/neighbour.h"
+#include "controlplane/originate.h"
 #include "controlplane/peering.h"
 #include "controlplane/publish.h"
 #include "controlplane/routes.h"
@@ -46,6 +47,7 @@ struct node {
 	struct attacks *attacks;
 	struct listing *listing;
 	struct filters *filters;
+	struct originate *originate;
 	struct imports *imports;
 	struct rules *rules; /* payload signatures; NULL: none */
 	struct event *second; /* each second */

@@ -391,40 +391,50 @@ peering_accept(struct peering *peering, unsigned index, int fd)
 	settle(peering);
 }
 
+/* Routes beside the session, whose own table changes while they are withdrawn: family, length (2 octets), NLRI of each. */
 struct leaving {
-	struct prefix *prefixes;
-	size_t n, room;
+	uint8_t *octets;
+	size_t len, room;
 };
+
+static bool
+measure_leaving(void *context, const struct bgp_route_view *route)
+{
+	struct leaving *leaving = context;
+
+	leaving->room += 3 + route->nlri_len;
+	return true;
+}
 
 static bool
 note_leaving(void *context, const struct bgp_route_view *route)
 {
 	struct leaving *leaving = context;
+	uint8_t *at = leaving->octets + leaving->len;
 
-	if (leaving->n < leaving->room && (route->family == BGP_V4 || route->family == BGP_V6))
-		leaving->prefixes[leaving->n++] = route->prefix;
-	return true;
-}
-
-static bool
-pass_route(void *context, const struct bgp_route_view *route)
-{
-	(void)context, (void)route;
+	at[0] = (uint8_t)route->family;
+	at[1] = (uint8_t)(route->nlri_len >> 8);
+	at[2] = (uint8_t)route->nlri_len;
+	memcpy(at + 3, route->nlri, route->nlri_len);
+	leaving->len += 3 + route->nlri_len;
 	return true;
 }
 
 static void
 withdraw_all(struct bgp_session *session)
 {
-	struct leaving leaving = {.room = bgp_session_routes(session, pass_route, NULL)};
+	struct leaving leaving = {.len = 0};
 
-	leaving.prefixes = calloc(leaving.room ? leaving.room : 1, sizeof(*leaving.prefixes));
-	if (!leaving.prefixes)
+	bgp_session_routes(session, measure_leaving, &leaving);
+	leaving.octets = malloc(leaving.room + 1);
+	if (!leaving.octets)
 		return; /* the session's end says it too */
 	bgp_session_routes(session, note_leaving, &leaving);
-	for (size_t i = 0; i < leaving.n; i++)
-		bgp_session_withdraw(session, &leaving.prefixes[i]);
-	free(leaving.prefixes);
+	for (size_t at = 0, n; at < leaving.len; at += 3 + n) {
+		n = (size_t)leaving.octets[at + 1] << 8 | leaving.octets[at + 2];
+		bgp_session_withdraw_nlri(session, (enum bgp_family)leaving.octets[at], leaving.octets + at + 3, n);
+	}
+	free(leaving.octets);
 	bgp_session_run(session, 0);
 }
 
@@ -499,6 +509,20 @@ peering_withdraw(struct peering *peering, unsigned index, const struct prefix *p
 {
 	peering->peers[index]->is_touched = true;
 	bgp_session_withdraw(peering->peers[index]->session, prefix);
+}
+
+int
+peering_announce_nlri(struct peering *peering, unsigned index, const struct peering_nlri *nlri, const struct path *path)
+{
+	peering->peers[index]->is_touched = true;
+	return bgp_session_announce_nlri(peering->peers[index]->session, nlri->family, nlri->octets, nlri->len, path);
+}
+
+void
+peering_withdraw_nlri(struct peering *peering, unsigned index, const struct peering_nlri *nlri)
+{
+	peering->peers[index]->is_touched = true;
+	bgp_session_withdraw_nlri(peering->peers[index]->session, nlri->family, nlri->octets, nlri->len);
 }
 
 void

@@ -12,7 +12,7 @@
 #include "bgp/tcp.h"
 #include "controlplane/model.h"
 
-enum { PEERING_WATCHERS_MAX = 6 };
+enum { PEERING_WATCHERS_MAX = 8 };
 
 struct peering;
 
@@ -77,6 +77,15 @@ int peering_at(const struct peering *peering, const struct tcp_peer *who); /* th
 MUST_CHECK int peering_announce(struct peering *peering, unsigned index, const struct prefix *prefix,
 				const struct path *path);
 void peering_withdraw(struct peering *peering, unsigned index, const struct prefix *prefix);
+
+struct peering_nlri { /* of a FlowSpec rule, as on the wire */
+	enum bgp_family family;
+	const uint8_t *octets;
+	size_t len;
+};
+MUST_CHECK int peering_announce_nlri(struct peering *peering, unsigned index, const struct peering_nlri *nlri,
+				     const struct path *path);
+void peering_withdraw_nlri(struct peering *peering, unsigned index, const struct peering_nlri *nlri);
 void peering_flush(struct peering *peering, unsigned index);
 
 /* Cease/administrative shutdown with the text (NULL: none), then Idle until it is opened again. */

@@ -19,6 +19,8 @@ struct entry {
 struct routes {
 	struct peering *peering;
 	struct journal *journal;
+	routes_speaks *speaks; /* NULL: nobody else does */
+	void *speaks_context;
 	const struct model *model; /* NULL: not yet */
 	unsigned n;		   /* model->n_vips + model->n_aggregates */
 	struct entry *entries;
@@ -53,6 +55,8 @@ tell_peer(struct routes *routes, const struct announce_route *route, unsigned pe
 	enum announce_offer offer;
 	struct path path;
 
+	if (routes->speaks && routes->speaks(routes->speaks_context, &route->prefix, peer))
+		return;
 	offer = announce_offer(routes->model, route, peering_policy(routes->peering, peer), &path);
 	if (offer == ANNOUNCE_CROWDED)
 		log_error("bgp %s: %s: %s; withdrawn", name, prefix_format(&route->prefix, text),
@@ -100,6 +104,24 @@ routes_new(struct peering *peering, struct journal *journal)
 		return NULL;
 	}
 	return routes;
+}
+
+void
+routes_yield(struct routes *routes, routes_speaks *speaks, void *context)
+{
+	routes->speaks = speaks;
+	routes->speaks_context = context;
+}
+
+void
+routes_tell(struct routes *routes, const struct prefix *prefix, unsigned peer)
+{
+	const struct entry *entry = entry_lookup(routes, prefix);
+
+	if (entry)
+		tell_peer(routes, &entry->route, peer);
+	else
+		peering_withdraw(routes->peering, peer, prefix);
 }
 
 void

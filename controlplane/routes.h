@@ -17,6 +17,12 @@ struct routes;
 struct routes *routes_new(struct peering *peering, struct journal *journal);
 void routes_free(struct routes *routes);
 
+/* Asked before a peer is told of a prefix: true: somebody else speaks of it there (a blackhole), and routes does not. */
+typedef bool routes_speaks(void *context, const struct prefix *prefix, unsigned peer);
+void routes_yield(struct routes *routes, routes_speaks *speaks, void *context);
+/* Nobody else does any more: the peer is told how it stands, which is withdrawn if it is none of these routes. */
+void routes_tell(struct routes *routes, const struct prefix *prefix, unsigned peer);
+
 /*
  * The model's prefixes in place of those before, which keep what is remembered of them; those that are gone are withdrawn
  * at once, before their tables go. The model must stay until the next one. *gone: some of them were announced.

@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "bgp/community.h"
 #include "controlplane/node.h"
+#include "controlplane/originating.h"
 
 static json_int_t
 seconds_since(uint64_t then_ns)
@@ -192,19 +193,33 @@ struct visit {
 	json_t *list;
 };
 
+/* A FlowSpec rule stands in the prefix's place. */
+static void
+name_route(const struct bgp_route_view *route, char *text, size_t room)
+{
+	struct reader r = reader_init(route->nlri, route->nlri_len);
+	char prefix[PREFIX_TEXT_MAX];
+	struct flowspec rule;
+
+	if (route->family == BGP_V4 || route->family == BGP_V6)
+		snprintf(text, room, "%s", prefix_format(&route->prefix, prefix));
+	else if (flowspec_decode(&r, route->family == BGP_FLOW6 ? ADDR_V6 : ADDR_V4, &rule) == 0)
+		flowspec_format(&rule, text, room);
+	else
+		snprintf(text, room, "a FlowSpec rule");
+}
+
 static bool
 append_route(void *context, const struct bgp_route_view *route)
 {
 	static const char *const states[] = {
 		[BGP_ROUTE_PENDING] = "pending", [BGP_ROUTE_TOLD] = "told", [BGP_ROUTE_LEAVING] = "leaving"};
 	const struct visit *visit = context;
-	char text[PREFIX_TEXT_MAX];
+	char text[1024];
 	json_t *view;
 
-	if (route->family != BGP_V4 && route->family != BGP_V6)
-		return true;
-	view = json_pack("{s:s, s:s, s:s}", "peer", visit->config->name, "prefix", prefix_format(&route->prefix, text),
-			 "state", states[route->state]);
+	name_route(route, text, sizeof(text));
+	view = json_pack("{s:s, s:s, s:s}", "peer", visit->config->name, "prefix", text, "state", states[route->state]);
 	if (route->path)
 		put_path(view, visit->config, route->path);
 	json_array_append_new(visit->list, view);
@@ -274,6 +289,8 @@ explain_peer(const struct node *node, unsigned peer, const struct announce_route
 
 	if (offer == ANNOUNCE_OFFERED)
 		put_path(view, config, &path);
+	if (originating_is_blackhole(node, &route->prefix, peer))
+		json_object_set_new(view, "reason", json_string("a blackhole by the operator: `nearcastctl bgp blackhole`"));
 	return view;
 }
 

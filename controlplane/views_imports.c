@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What BGP peers told us of what we import. */
+/* FlowSpec rules and blackholes: what BGP peers told us, and what we ask of them. */
 #include <stdio.h>
+#include <time.h>
 
 #include "base/clock.h"
 #include "controlplane/node.h"
+#include "controlplane/originating.h"
 #include "controlplane/totals.h"
 #include "controlplane/views.h"
+#include "controlplane/views_bgp.h"
 
 static const char *const kinds[RIB_IN_KINDS] = {[RIB_IN_FLOWSPEC] = "flowspec", [RIB_IN_BLACKHOLE] = "blackhole"};
 
@@ -101,5 +104,41 @@ view_imports(const struct node *node)
 
 	for (unsigned i = 0; i < imports_count(node->imports); i++)
 		view_imports_of(node, i, list);
+	return list;
+}
+
+static json_t *
+view_origin(const struct node *node, const struct origin *origin, unsigned told)
+{
+	uint64_t now_s = (uint64_t)time(NULL);
+	json_t *communities = json_array(), *view;
+	char text[2048], action[128] = "blackhole";
+	unsigned wanted = 0;
+
+	originate_format(origin, text, sizeof(text));
+	if (origin->kind == ORIGINATE_FLOWSPEC)
+		action_format(&origin->action, action, sizeof(action));
+	for (unsigned i = 0; i < peering_count(node->peering); i++)
+		wanted += originating_is_for(node, origin, i);
+	for (unsigned i = 0; i < origin->n_communities; i++)
+		json_array_append_new(communities, json_string(origin->communities[i]));
+	view = json_pack("{s:s, s:s, s:s, s:i, s:i, s:I, s:o}", origin->kind == ORIGINATE_FLOWSPEC ? "rule" : "prefix", text,
+			 "action", action, "to", origin->peer[0] ? origin->peer : "all", "peers", (int)wanted, "told", (int)told,
+			 "left_s", (json_int_t)(origin->until_s > now_s ? origin->until_s - now_s : 0), "communities",
+			 communities);
+	return view;
+}
+
+json_t *
+view_originated(const struct node *node, int kind)
+{
+	unsigned told[ORIGINATE_MAX];
+	json_t *list = json_array();
+
+	originating_count(node, told);
+	for (unsigned i = 0; i < originate_count(node->originate); i++) {
+		if (originate_at(node->originate, i)->kind == (enum originate_kind)kind)
+			json_array_append_new(list, view_origin(node, originate_at(node->originate, i), told[i]));
+	}
 	return list;
 }

@@ -28,10 +28,14 @@ static const char usage[] =
 	"  list remove PREFIX            an entry that was made by hand\n"
 	"  bgp peers, bgp peer NAME      sessions; all of one: messages, capabilities, the last error\n"
 	"  bgp listen                    where sessions may be opened, and what came of those who tried\n"
-	"  bgp routes [PEER]             what each peer is told, with its attributes\n"
+	"  bgp routes [PEER]             what each peer is told, with its attributes; --received: what it asks of the guard\n"
 	"  bgp explain VIP               why it is or isn't announced to each peer\n"
 	"  bgp announce PREFIX           a VIP's or an aggregate's, whatever its health, with --for; withdraw keeps it back;\n"
 	"                                release leaves it to policy again\n"
+	"  bgp flowspec                  rules that routers are asked for; announce RULE with --rate, --packets or --sample,\n"
+	"                                --to, --for, --anyway: \"dst 192.0.2.1/32 proto udp sport 123\"; withdraw RULE\n"
+	"  bgp blackhole                 prefixes that routers are asked to drop (RFC 7999); announce PREFIX with --to, --for,\n"
+	"                                --community; withdraw PREFIX\n"
 	"  bgp refresh PEER              ask for its routes again\n"
 	"  bgp shutdown PEER             end its session with --reason, until bgp open PEER\n"
 	"  bgp log                       what happened to sessions and routes; --follow goes on\n"
@@ -44,7 +48,12 @@ static const char usage[] =
 	"  --all             drops: those that count nothing too\n"
 	"  --verbose         attacks: all of each\n"
 	"  --timeout TIME    wait, node drain: at most so long, as 500ms, 30s, 2m (30s; node drain: 60m)\n"
-	"  --for TIME        list add, filter add, bgp announce and withdraw: 90s, 10m, 2h, 7d; else for good\n"
+	"  --for TIME        list add, filter add, bgp announcements: 90s, 10m, 2h, 7d; else for good\n"
+	"  --rate BYTES, --packets NUMBER, --sample   bgp flowspec announce: so much a second (0 drops), or one in some\n"
+	"  --to PEER         bgp flowspec, bgp blackhole announce: ask this peer alone\n"
+	"  --community LIST  bgp blackhole announce: besides blackhole and no-export, as 65000:666,65000:1:2\n"
+	"  --anyway          bgp flowspec announce: a rule for what is not ours\n"
+	"  --received        bgp routes: the other direction\n"
 	"  --comment TEXT    list add: why\n"
 	"  --service NAME    filter add: of this service only\n"
 	"  --action WORD     filter add: drop or count\n"
@@ -83,6 +92,10 @@ static const struct view {
 	{"bgp routes", COLUMNS({"PEER", "peer"}, {"PREFIX", "prefix"}, {"STATE", "state"}, {"NEXT HOP", "next_hop"},
 			       {"PREPEND", "prepend"}, {"MED", "med"}, {"LOCAL PREF", "local_pref"},
 			       {"COMMUNITIES", "communities"})},
+	{"bgp flowspec", COLUMNS({"RULE", "rule"}, {"ACTION", "action"}, {"TO", "to"}, {"PEERS", "peers"}, {"TOLD", "told"},
+				 {"LEFT s", "left_s"})},
+	{"bgp blackhole", COLUMNS({"PREFIX", "prefix"}, {"TO", "to"}, {"PEERS", "peers"}, {"TOLD", "told"}, {"LEFT s", "left_s"},
+				  {"COMMUNITIES", "communities"})},
 	{"bgp log", COLUMNS({"ID", "id"}, {"TIME ms", "time_ms"}, {"KIND", "kind"}, {"OF", "subject"}, {"WHAT", "text"})},
 	{"workers", COLUMNS({"WORKER", "worker"}, {"BEAT ms", "heartbeat_ms"}, {"RX", "rx_packets"},
 			    {"TX", "tx_packets"},
@@ -130,6 +143,12 @@ static const struct {
 	{{"bgp", "routes"}, "bgp.routes"},
 	{{"bgp", "routes", ""}, "bgp.routes"},
 	{{"bgp", "explain", ""}, "bgp.explain"},
+	{{"bgp", "flowspec"}, "bgp.flowspec"},
+	{{"bgp", "flowspec", "announce", ""}, "bgp.flowspec.announce"},
+	{{"bgp", "flowspec", "withdraw", ""}, "bgp.flowspec.withdraw"},
+	{{"bgp", "blackhole"}, "bgp.blackhole"},
+	{{"bgp", "blackhole", "announce", ""}, "bgp.blackhole.announce"},
+	{{"bgp", "blackhole", "withdraw", ""}, "bgp.blackhole.withdraw"},
 	{{"bgp", "announce", ""}, "bgp.announce"},
 	{{"bgp", "withdraw", ""}, "bgp.withdraw"},
 	{{"bgp", "release", ""}, "bgp.release"},
@@ -215,6 +234,27 @@ option_take(struct command *c, int option, char fault[static COMMAND_FAULT_MAX])
 	case 'F':
 		c->follows = true;
 		return 0;
+	case 'R':
+		c->rate = optarg;
+		return 0;
+	case 'P':
+		c->packets = optarg;
+		return 0;
+	case 'M':
+		c->is_sampled = true;
+		return 0;
+	case 'T':
+		c->to = optarg;
+		return 0;
+	case 'C':
+		c->community = optarg;
+		return 0;
+	case 'Y':
+		c->is_anyway = true;
+		return 0;
+	case 'I':
+		c->is_received = true;
+		return 0;
 	case 'V':
 		c->wants_version = true;
 		return 0;
@@ -244,7 +284,10 @@ command_parse(int argc, char **argv, struct command *command, char fault[static 
 		{"service", required_argument, NULL, 'S'}, {"action", required_argument, NULL, 'A'},
 		{"object", required_argument, NULL, 'O'},  {"section", required_argument, NULL, 'E'},
 		{"now", no_argument, NULL, 'N'},	   {"reason", required_argument, NULL, 'r'},
-		{"follow", no_argument, NULL, 'F'},
+		{"follow", no_argument, NULL, 'F'},	   {"rate", required_argument, NULL, 'R'},
+		{"packets", required_argument, NULL, 'P'}, {"sample", no_argument, NULL, 'M'},
+		{"to", required_argument, NULL, 'T'},	   {"community", required_argument, NULL, 'C'},
+		{"anyway", no_argument, NULL, 'Y'},	   {"received", no_argument, NULL, 'I'},
 		{"version", no_argument, NULL, 'V'},	   {"help", no_argument, NULL, 'h'},
 		{0},
 	};
@@ -337,8 +380,41 @@ filter_params(const struct command *c)
 	return params;
 }
 
+/* What is no number is refused with the range. */
+static void
+number_add(json_t *params, const char *name, const char *text)
+{
+	char *end;
+	long long value;
+
+	if (!text)
+		return;
+	value = strtoll(text, &end, 10);
+	json_object_set_new(params, name, json_integer(end == text || *end ? -1 : value));
+}
+
 static json_t *
-bgp_params(const struct command *c)
+originate_params(const struct command *c)
+{
+	json_t *params = json_object();
+
+	if (c->n_words < 4)
+		return params;
+	param_add(params, strcmp(c->words[1], "flowspec") == 0 ? "rule" : "prefix", c->words[3]);
+	number_add(params, "bytes_s", c->rate);
+	number_add(params, "packets_s", c->packets);
+	if (c->is_sampled)
+		json_object_set_new(params, "sample", json_true());
+	if (c->is_anyway)
+		json_object_set_new(params, "anyway", json_true());
+	param_add(params, "to", c->to);
+	param_add(params, "for", c->lasts);
+	param_add(params, "communities", c->community);
+	return params;
+}
+
+static json_t *
+session_params(const struct command *c)
 {
 	const char *what = c->words[1], *of = c->n_words > 2 ? c->words[2] : NULL;
 	bool is_prefix = strcmp(what, "announce") == 0 || strcmp(what, "withdraw") == 0 || strcmp(what, "release") == 0;
@@ -347,7 +423,17 @@ bgp_params(const struct command *c)
 	param_add(params, strcmp(what, "explain") == 0 ? "vip" : is_prefix ? "prefix" : "peer", of);
 	param_add(params, "for", c->lasts);
 	param_add(params, "reason", c->reason);
+	if (c->is_received)
+		json_object_set_new(params, "received", json_true());
 	return params;
+}
+
+static json_t *
+bgp_params(const struct command *c)
+{
+	if (c->n_words > 1 && (strcmp(c->words[1], "flowspec") == 0 || strcmp(c->words[1], "blackhole") == 0))
+		return originate_params(c);
+	return session_params(c);
 }
 
 static json_t *
@@ -390,7 +476,8 @@ command_method(const struct command *command, json_t **params)
 const struct table_column *
 command_columns(const struct command *command)
 {
-	const struct view *view = view_lookup(command);
+	static const struct command imports = {.n_words = 1, .words = {"imports"}};
+	const struct view *view = view_lookup(command->is_received ? &imports : command);
 
 	return view ? view->columns : NULL;
 }

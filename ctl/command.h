@@ -21,6 +21,9 @@ struct command {
 	bool no_wait;
 	bool is_now;
 	bool follows;
+	bool is_received;
+	bool is_sampled;
+	bool is_anyway;
 	bool wants_help;
 	bool wants_version;
 	double timeout_s; /* 0: not given */
@@ -31,6 +34,10 @@ struct command {
 	const char *object;
 	const char *section;
 	const char *reason;
+	const char *rate;
+	const char *packets;
+	const char *to;
+	const char *community;
 	unsigned n_words;
 	const char *words[COMMAND_WORDS_MAX];
 };

@@ -5,7 +5,7 @@ _nearcastctl() {
 	for word in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
 		if [ "$skip" = yes ]; then skip=no; continue; fi
 		case $word in
-		--socket | --timeout | --for | --comment | --service | --action | --object | --section | --reason) skip=yes ;;
+		--socket | --timeout | --for | --comment | --service | --action | --object | --section | --reason | --rate | --packets | --to | --community) skip=yes ;;
 		--*) ;;
 		*) words+=("$word") ;;
 		esac
@@ -15,10 +15,11 @@ _nearcastctl() {
 	'') choices='status services backends vips bgp bfd workers ports drops attacks talkers lists signatures filters imports reload backend node list filter wait' ;;
 	backend | node) choices='drain undrain' ;;
 	list | filter) choices='add remove' ;;
-	bgp) choices='peers peer listen routes explain announce withdraw release refresh shutdown open log' ;;
+	bgp) choices='peers peer listen routes explain flowspec blackhole announce withdraw release refresh shutdown open log' ;;
 	'bgp peer' | 'bgp routes' | 'bgp refresh' | 'bgp shutdown' | 'bgp open')
 		choices=$(nearcastctl --json bgp 2>/dev/null | sed -n 's/.*"peer": "\(.*\)",*/\1/p')
 		;;
+	'bgp flowspec' | 'bgp blackhole') choices='announce withdraw' ;;
 	'bgp explain') choices=$(nearcastctl --json vips 2>/dev/null | sed -n 's/.*"name": "\(.*\)",*/\1/p') ;;
 	'list add '*) choices='drop allow limit' ;;
 	wait) choices='dataplane generation settled established announced drained' ;;
@@ -31,7 +32,7 @@ _nearcastctl() {
 	*) choices='' ;;
 	esac
 	case $current in
-	-*) choices='--socket --json --watch --all --verbose --timeout --for --comment --service --action --object --section --no-wait --now --reason --follow --version --help' ;;
+	-*) choices='--socket --json --watch --all --verbose --timeout --for --comment --service --action --object --section --no-wait --now --reason --follow --received --rate --packets --sample --to --community --anyway --version --help' ;;
 	esac
 	mapfile -t COMPREPLY < <(compgen -W "$choices" -- "$current")
 }
