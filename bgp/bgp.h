@@ -132,6 +132,9 @@ struct bgp_status {
 	uint64_t since_ns;	  /* base/clock.h: when the state was entered */
 	uint64_t last_message_ns; /* when the peer was last heard */
 	uint64_t established_ns;  /* when Established was last entered; 0: never */
+	struct addr local;	  /* our end of the connection, or of the last one; ADDR_NONE: there was none */
+	uint16_t local_port;	  /* host order */
+	uint16_t peer_port;
 	uint32_t router_id;	  /* the peer's, host order; 0: not known yet */
 	uint16_t hold_s;	  /* negotiated */
 	struct bgp_negotiated negotiated; /* in OpenConfirm and Established, and what it was in the session before */

@@ -67,11 +67,13 @@ connection_close(struct connection *connection)
 static void
 up(struct connection *connection, uint64_t now_ns)
 {
-	struct addr local = tcp_local(connection->fd);
+	struct bgp_status *status = &connection->fsm.status;
 
+	status->local = tcp_local(connection->fd);
+	tcp_ports(connection->fd, &status->local_port, &status->peer_port);
 	connection->connecting = false;
 	connection->rx_len = 0;
-	fsm_connected(&connection->fsm, now_ns, &local);
+	fsm_connected(&connection->fsm, now_ns, &status->local);
 	watch(connection, EPOLL_CTL_MOD);
 }
 

@@ -428,3 +428,21 @@ tcp_local(int fd)
 
 	return getsockname(fd, &own.any, &len) == 0 ? address_from(&own) : (struct addr){.family = ADDR_NONE};
 }
+
+static uint16_t
+port_of(const union tcp_address *address)
+{
+	if (address->any.sa_family == AF_INET)
+		return ntohs(address->v4.sin_port);
+	return address->any.sa_family == AF_INET6 ? ntohs(address->v6.sin6_port) : 0;
+}
+
+void
+tcp_ports(int fd, uint16_t *local, uint16_t *peer)
+{
+	union tcp_address ours = {.any = {.sa_family = AF_UNSPEC}}, theirs = ours;
+	socklen_t our_len = sizeof(ours), their_len = sizeof(theirs);
+
+	*local = getsockname(fd, &ours.any, &our_len) == 0 ? port_of(&ours) : 0;
+	*peer = getpeername(fd, &theirs.any, &their_len) == 0 ? port_of(&theirs) : 0;
+}

@@ -46,5 +46,6 @@ MUST_CHECK int tcp_admit(int fd, const struct bgp_config *config, char why[stati
 
 /* Our end's address; ADDR_NONE: the socket has none. */
 struct addr tcp_local(int fd);
+void tcp_ports(int fd, uint16_t *local, uint16_t *peer); /* of both ends; one that isn't known is 0 */
 
 #endif

@@ -179,6 +179,7 @@ Test(tcp, connects_from_its_local_address)
 	int listener = listen_on("127.0.0.1"), fd = -1, accepted;
 	struct bgp_config config = config_to("127.0.0.1", port_of(listener));
 	struct addr local;
+	uint16_t ours, theirs, here, there;
 	char why[TCP_WHY_MAX] = "";
 
 	config.local = address("127.0.0.7");
@@ -188,6 +189,10 @@ Test(tcp, connects_from_its_local_address)
 	cr_expect(addr_equal(&local, &config.local));
 	local = tcp_local(accepted);
 	cr_expect(addr_equal(&local, &config.peer));
+	tcp_ports(fd, &ours, &theirs);
+	cr_expect(ours != 0 && theirs == port_of(listener));
+	tcp_ports(accepted, &there, &here);
+	cr_expect(there == theirs && here == ours);
 	close(fd), close(accepted), close(listener);
 }
 
