@@ -11,7 +11,7 @@ ARROWS = {
     "abi": {"base"},
     "bgp": {"base"},
     "dataplane": {"abi", "base", "bpf/steer.h"},
-    "controlplane": {"abi", "base", *(f"bgp/{name}.h" for name in ("bgp", "events", "community", "path", "session", "tcp", "flowspec", "bfd", "bfd_mux", "bmp", "mrt", "rib_in"))},
+    "controlplane": {"abi", "base", *(f"bgp/{name}.h" for name in ("bgp", "events", "community", "path", "session", "tcp", "flowspec", "bfd", "bfd_mux", "bmp", "mrt", "replay", "rib_in", "update"))},
     "ctl": {"abi/control.h", "base"},
     "bpf": {"base"},
 }
