@@ -23,6 +23,8 @@
  *                                            receive_ms, detection_ms, multiplier, sent, received, refused, auth, diag,
  *                                            remote_diag, discriminator, remote_discriminator, downs, failures, reason}];
  *                                            figures are at most a second old
+ * bgp.monitors    -                         [{monitor, kind, to, state, since_s, queue, sent, bytes, drops, lost, rotations,
+ *                                            error}]: what doesn't apply is null
  * workers         -                         [{worker, heartbeat_ms, every counter of ABI_WORKER_COUNTERS}]
  * ports           -                         [{port, interface, link, mtu, rx_packets, rx_missed, tx_packets,
  *                                            kernel_unicast, kernel_multicast, kernel_broadcast}]

@@ -87,6 +87,9 @@ announcing_new(struct node *node)
 	node->again = evtimer_new(node->base, on_again, node);
 	if (!node->journal || !node->peering || !node->again)
 		return -ENOMEM;
+	node->monitor = monitor_new(node->base, node->peering);
+	if (!node->monitor)
+		return -ENOMEM;
 	node->routes = routes_new(node->peering, node->journal);
 	node->listener = listener_new(node->base, node->peering);
 	node->bfd = bfd_peers_new(node->base, node->peering, node->journal);
@@ -105,6 +108,7 @@ announcing_free(struct node *node)
 		peering_end(node->peering, ending);
 	peering_free(node->peering);
 	bfd_peers_free(node->bfd);
+	monitor_free(node->monitor);
 	routes_free(node->routes);
 	if (node->again)
 		event_free(node->again);
@@ -119,6 +123,9 @@ announcing_adopt(struct node *node, const struct model *model, struct config_err
 	bool gone = false;
 	int err = hands ? listener_apply(node->listener, node->config_path, model, errors) : -ENOMEM;
 
+	/* Those who watch come first: they miss nothing of new sessions. */
+	if (!err)
+		monitor_apply(node->monitor, model);
 	if (!err)
 		err = peering_apply(node->peering, model);
 	if (!err)

@@ -10,7 +10,6 @@
 
 #include "base/log.h"
 #include "controlplane/node.h"
-#include "controlplane/support.h"
 
 static const char usage[] =
 	"usage: nearcast-controlplane [options] FILE\n"
@@ -123,8 +122,7 @@ check(const struct options *options)
 	struct config_errors errors = {0};
 	struct model *model = NULL;
 
-	if (config_load(options->path, &model, &errors) != 0 ||
-	    support_check(options->path, model, &errors) != 0 || !files_check(model, &errors)) {
+	if (config_load(options->path, &model, &errors) != 0 || !files_check(model, &errors)) {
 		config_errors_print(&errors, stderr);
 		model_free(model);
 		return EXIT_FAILURE;

@@ -17,6 +17,7 @@
 #include "controlplane/views.h"
 #include "controlplane/views_bfd.h"
 #include "controlplane/views_bgp.h"
+#include "controlplane/views_monitor.h"
 
 enum {
 	WAITS_MAX = 64,
@@ -192,6 +193,7 @@ VIEW(backends)
 VIEW(vips)
 VIEW(bgp)
 VIEW(bfd)
+VIEW(monitors)
 VIEW(workers)
 VIEW(ports)
 VIEW(drops)
@@ -497,6 +499,7 @@ static const struct control_method table[] = {
 	{"bgp.routes", methods_bgp_routes},
 	{"bgp.explain", methods_bgp_explain},
 	{"bgp.log", methods_bgp_log},
+	{"bgp.monitors", call_monitors},
 	{"bgp.announce", methods_bgp_announce},
 	{"bgp.withdraw", methods_bgp_withdraw},
 	{"bgp.release", methods_bgp_release},

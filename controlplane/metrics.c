@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "controlplane/node.h"
 #include "controlplane/totals.h"
+#include "controlplane/views_monitor.h"
 
 static void
 family(struct evbuffer *out, const char *name, const char *type, const char *help)
@@ -211,6 +212,7 @@ metrics_write(struct evbuffer *out, const struct node *node)
 	write_announcements(out, node);
 	write_imports(out, node);
 	write_bfd(out, node);
+	monitor_metrics(out, node);
 }
 
 static const char page_head[] =

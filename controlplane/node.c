@@ -14,7 +14,6 @@
 #include "controlplane/importing.h"
 #include "controlplane/methods.h"
 #include "controlplane/originating.h"
-#include "controlplane/support.h"
 
 /* Changes of one moment (a reload, a switch that reboots) are worked off together. */
 static const struct timeval RECONCILE_DELAY = {.tv_usec = 5000};
@@ -331,7 +330,7 @@ adopt(struct node *node, struct model *model, struct config_errors *errors)
 {
 	struct facts_way *ways = calloc(model_backends(model) + 1, sizeof(*ways));
 	struct rules *rules = NULL;
-	int err = ways ? support_check(node->config_path, model, errors) : -ENOMEM;
+	int err = ways ? 0 : -ENOMEM;
 
 	if (!err && model->signatures[0])
 		err = rules_load(model->signatures, &rules, errors);
@@ -339,7 +338,6 @@ adopt(struct node *node, struct model *model, struct config_errors *errors)
 		err = filters_adopt(node->filters, model, errors);
 	if (!err)
 		err = listing_adopt(node->listing, model, errors);
-
 	if (!err)
 		err = watch_backends(node, model);
 	if (!err)

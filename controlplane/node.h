@@ -24,6 +24,7 @@
 #include "controlplane/imports.h"
 #include "controlplane/listener.h"
 #include "controlplane/listing.h"
+#include "controlplane/monitor.h"
 #include "controlplane/neighbour.h"
 #include "controlplane/originate.h"
 #include "controlplane/peering.h"
@@ -59,6 +60,7 @@ struct node {
 	struct peering *peering;
 	struct listener *listener;
 	struct bfd_peers *bfd;
+	struct monitor *monitor;
 	struct routes *routes;
 	struct event *again; /* pending: time alone changes what is announced */
 	struct drain drain;

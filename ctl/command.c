@@ -39,6 +39,7 @@ static const char usage[] =
 	"  bgp refresh PEER              ask for its routes again\n"
 	"  bgp shutdown PEER             end its session with --reason, until bgp open PEER\n"
 	"  bgp log                       what happened to sessions and routes; --follow goes on\n"
+	"  bgp monitors                  BMP collectors and the MRT file: connected or not, sent, lost\n"
 	"  reload                        read the configuration file again\n"
 	"  wait CONDITION                dataplane, generation, settled, established, announced or drained\n"
 	"options:\n"
@@ -97,6 +98,9 @@ static const struct view {
 	{"bgp blackhole", COLUMNS({"PREFIX", "prefix"}, {"TO", "to"}, {"PEERS", "peers"}, {"TOLD", "told"}, {"LEFT s", "left_s"},
 				  {"COMMUNITIES", "communities"})},
 	{"bgp log", COLUMNS({"ID", "id"}, {"TIME ms", "time_ms"}, {"KIND", "kind"}, {"OF", "subject"}, {"WHAT", "text"})},
+	{"bgp monitors", COLUMNS({"MONITOR", "monitor"}, {"KIND", "kind"}, {"TO", "to"}, {"STATE", "state"}, {"SINCE", "since_s"},
+				 {"QUEUE", "queue"}, {"SENT", "sent"}, {"BYTES", "bytes"}, {"DROPS", "drops"},
+				 {"LOST", "lost"}, {"ROTATIONS", "rotations"}, {"ERROR", "error"})},
 	{"workers", COLUMNS({"WORKER", "worker"}, {"BEAT ms", "heartbeat_ms"}, {"RX", "rx_packets"},
 			    {"TX", "tx_packets"},
 			    {"BURSTS", "bursts"}, {"SLEEPS", "sleeps"}, {"LOOKUPS", "flow_lookups"},
@@ -156,6 +160,7 @@ static const struct {
 	{{"bgp", "shutdown", ""}, "bgp.shutdown"},
 	{{"bgp", "open", ""}, "bgp.open"},
 	{{"bgp", "log"}, "bgp.log"},
+	{{"bgp", "monitors"}, "bgp.monitors"},
 	{{"list", "add", "", ""}, "list.add"},
 	{{"list", "add", "", "limit", ""}, "list.add"},
 	{{"list", "remove", ""}, "list.remove"},

@@ -15,7 +15,7 @@ _nearcastctl() {
 	'') choices='status services backends vips bgp bfd workers ports drops attacks talkers lists signatures filters imports reload backend node list filter wait' ;;
 	backend | node) choices='drain undrain' ;;
 	list | filter) choices='add remove' ;;
-	bgp) choices='peers peer listen routes explain flowspec blackhole announce withdraw release refresh shutdown open log' ;;
+	bgp) choices='peers peer listen routes explain flowspec blackhole announce withdraw release refresh shutdown open log monitors' ;;
 	'bgp peer' | 'bgp routes' | 'bgp refresh' | 'bgp shutdown' | 'bgp open')
 		choices=$(nearcastctl --json bgp 2>/dev/null | sed -n 's/.*"peer": "\(.*\)",*/\1/p')
 		;;

@@ -99,13 +99,3 @@ def test_a_node_says_goodbye_before_it_withdraws(pop):
     assert not route(pop)
     pop.ctl("node", "undrain")
     assert "(65535,0)" not in settled(pop).get("community", "")
-
-
-def test_what_sessions_do_not_do_is_refused_and_nothing_changes(pop):
-    original = pop.config().read_text()
-    pop.config().write_text(re.sub(r"\n( +)as: 65001\n", r"\n\1as: 65001\n\1flowspec: true\n", original, count=1))
-    assert pop.config().read_text() != original
-    refused = pop.ctl("reload", check=False)
-    assert refused.returncode == 1 and "flowspec: this version's sessions don't do this" in refused.stderr, refused.stderr
-    restore(pop, original)
-    settled(pop)

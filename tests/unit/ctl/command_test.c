@@ -65,6 +65,7 @@ Test(command, makes_one_request_of_words)
 		{"bgp shutdown r1 --reason upgrade", "bgp.shutdown", "{\"peer\": \"r1\", \"reason\": \"upgrade\"}"},
 		{"bgp open r1", "bgp.open", "{\"peer\": \"r1\"}"},
 		{"bgp log", "bgp.log", "{}"},
+		{"bgp monitors", "bgp.monitors", "{}"},
 		{"bgp peer", NULL, NULL},
 		{"bgp explode", NULL, NULL},
 		{"workers", "workers", NULL},
