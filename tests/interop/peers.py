@@ -69,8 +69,8 @@ class Peer:
         except ValueError:
             return {}
 
-    def routes(self):
-        """{prefix: (next hop, AS path, origin)} of what the speaker announced."""
+    def routes(self, of=None):
+        """{prefix: (next hop, AS path, origin)} of what the speaker announced; of: that neighbour alone."""
         raise NotImplementedError
 
 
@@ -99,9 +99,10 @@ protocol bgp p {
     def words(self):
         return [self.program, "-f", "-c", self.dir / "conf", "-s", self.dir / "ctl", "-P", self.dir / "pid"]
 
-    def routes(self):
+    def routes(self, of=None):
         found = {}
-        text = self.ask("birdc", "-r", "-s", self.dir / "ctl", "show route all")
+        protocol = f"protocol {of}" if of else ""
+        text = self.ask("birdc", "-r", "-s", self.dir / "ctl", f"show route {protocol} all")
         for block in re.split(r"\n(?=\S)", text):
             match = re.match(r"(\S+/\d+) ", block)
             if match:
@@ -141,13 +142,14 @@ router bgp $PEER_AS
         return [self.program, "-f", self.dir / "conf", "-i", self.dir / "pid", "-z", self.dir / "zebra", "-n", "-S",
                 "--vty_socket", self.dir, "-P", "0", "--log", "stdout"]
 
-    def routes(self):
+    def routes(self, of=None):
         found = {}
         for family in "ipv4", "ipv6":
             table = self.ask_json("vtysh", "--vty_socket", self.dir, "-c", f"show bgp {family} unicast json")
             for prefix, ways in table.get("routes", {}).items():
-                hops = [h["ip"] for h in ways[0]["nexthops"] if h.get("scope", "global") == "global"]
-                found[prefix] = (hops[0], [int(a) for a in ways[0]["path"].split()], ways[0]["origin"].lower())
+                for way in [way for way in ways if of in (None, way["peerId"])][:1]:
+                    hops = [h["ip"] for h in way["nexthops"] if h.get("scope", "global") == "global"]
+                    found[prefix] = (hops[0], [int(a) for a in way["path"].split()], way["origin"].lower())
         return found
 
 
@@ -194,14 +196,19 @@ class GoBgp(Peer):
         self.options["passive"] = "false" if self.options["dials"] else "true"
         return super().config()
 
+    def heard(self, of, family):
+        """{prefix: {attribute's type: attribute}}."""
+        table = ("neighbor", of, "adj-in") if of else ("global", "rib")
+        return {prefix: {a["type"]: a for a in ways[0]["attrs"]}
+                for prefix, ways in self.ask_json("gobgp", "-j", *table, "-a", family).items()}
+
     def words(self):
         return [self.program, "-f", self.dir / self.config_name, "--api-hosts", "127.0.0.1:50051", "--log-plain"]
 
-    def routes(self):
+    def routes(self, of=None):
         found = {}
         for family in "ipv4", "ipv6":
-            for prefix, ways in self.ask_json("gobgp", "-j", "global", "rib", "-a", family).items():
-                attributes = {a["type"]: a for a in ways[0]["attrs"]}
+            for prefix, attributes in self.heard(of, family).items():
                 hop = attributes[3]["nexthop"] if 3 in attributes else attributes[14]["nexthop"]
                 path = [a for s in attributes[2]["as_paths"] for a in s["asns"]]
                 found[prefix] = (hop, path, self.ORIGINS[attributes[1]["value"]])
@@ -240,17 +247,16 @@ deny to any
 
     def words(self):
         # Its children's root is /run/openbgpd; this namespace's mounts are its own.
-        return ["sh", "-c", "mount -t tmpfs none /run && mkdir /run/openbgpd && exec $0 -d -v -f $1", self.program,
-                self.dir / "conf"]
+        return ["sh", "-c", "mount -t tmpfs none /run && mkdir /run/openbgpd && chmod 600 $1 && exec $0 -d -v -f $1",
+                self.program, self.dir / "conf"]
 
-    def start(self):
-        super().start()
-        (self.dir / "conf").chmod(0o600)
-
-    def routes(self):
-        table = self.ask_json("bgpctl", "-s", self.dir / "ctl", "-j", "show", "rib")
+    def routes(self, of=None):
         return {r["prefix"]: (r["exit_nexthop"], [int(a) for a in r["aspath"].split()], r["origin"].lower())
-                for r in table.get("rib", [])}
+                for r in self.heard(of)}
+
+    def heard(self, of):
+        only = ("neighbor", of) if of else ()
+        return self.ask_json("bgpctl", "-s", self.dir / "ctl", "-j", "show", "rib", *only, "detail").get("rib", [])
 
 
 class ExaBgp(Peer):
@@ -279,36 +285,47 @@ neighbor $SPEAKER {
         return [self.program, self.dir / "conf"]
 
     def environment(self):
-        return dict(os.environ, exabgp_daemon_user="root", exabgp_api_cli="false", exabgp_log_level="DEBUG",
-                    exabgp_log_destination="stdout", exabgp_log_all="true", exabgp_daemon_daemonize="false")
+        return dict(os.environ, exabgp_daemon_user="root", exabgp_api_cli="false", exabgp_api_ack="false",
+                    exabgp_log_level="DEBUG", exabgp_log_destination="stdout", exabgp_log_all="true",
+                    exabgp_daemon_daemonize="false", PYTHONUNBUFFERED="1")
 
     def kill(self):
         super().kill()
         (self.dir / "rx.json").unlink(missing_ok=True)
 
-    def routes(self):
-        found = {}
+    def events(self):
         file = self.dir / "rx.json"
         for line in file.read_text().splitlines() if file.exists() else []:
-            self.apply(json.loads(line), found)
+            yield json.loads(line).get("neighbor", {})
+
+    def heard(self, of=None):
+        """{route: (next hop, attributes)}."""
+        found = {}
+        for neighbor in self.events():
+            if of not in (None, neighbor.get("address", {}).get("peer")):
+                continue
+            if neighbor.get("state") == "down":
+                found.clear()
+            self.apply(neighbor.get("message", {}).get("update", {}), found)
         return found
 
     @staticmethod
-    def apply(event, found):
-        neighbor = event.get("neighbor", {})
-        if neighbor.get("state") == "down":
-            found.clear()
-        update = neighbor.get("message", {}).get("update", {})
-        attribute = update.get("attribute", {})
+    def apply(update, found):
         for hops in update.get("announce", {}).values():
-            for hop, prefixes in hops.items():
-                for prefix in prefixes if hop != "null" else []:
-                    path = attribute.get("as-path", {})
-                    path = [a for s in path.values() for a in s["value"]] if isinstance(path, dict) else path
-                    found[prefix["nlri"]] = (hop, path, attribute["origin"])
-        for prefixes in update.get("withdraw", {}).values():
-            for prefix in prefixes:
-                found.pop(prefix["nlri"], None)
+            for hop, routes in hops.items():
+                for route in routes if hop != "null" else []:
+                    found[route.get("nlri", route.get("string"))] = (hop, update.get("attribute", {}))
+        for routes in update.get("withdraw", {}).values():
+            for route in routes:
+                found.pop(route.get("nlri", route.get("string")), None)
+
+    def routes(self, of=None):
+        found = {}
+        for prefix, (hop, attribute) in self.heard(of).items():
+            path = attribute.get("as-path", {})
+            path = [a for s in path.values() for a in s["value"]] if isinstance(path, dict) else path
+            found[prefix] = (hop, path, attribute["origin"])
+        return found
 
 
 PEERS = [Bird, Frr, GoBgp, OpenBgpd, ExaBgp]
