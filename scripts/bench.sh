@@ -15,11 +15,14 @@ usage() {
 	       scripts/bench.sh pipeline [--json FILE] [--only KEY=VALUE,...] [--code NAME] [--cpu N]
 	       scripts/bench.sh publish [--json FILE]
 	       scripts/bench.sh guard [--json FILE] [--only case=NAME] [--cpu N]
+	       scripts/bench.sh bgp [--json FILE]
 	       scripts/bench.sh pktgen [--json FILE] [pktgen's options: see pktgen --help]
 	  allocate  evenness, needless moves and compile times of slot tables, stable and Maglev
 	  pipeline  ns a packet on one core, from mbufs in memory to mbufs ready to send; KEY is a column of the table
 	  publish   what a new generation takes, and what the bursts of a worker that forwards meanwhile notice of it
 	  guard     ns a packet with the guard, in peace and armed, and by the same packet path built without it
+	  bgp       what a route costs the library; routes to and from BIRD and GoBGP over TCP; from a backend's death to the
+	            router's loss of the route (in namespaces of its own; needs root, bird2 and gobgpd)
 	  pktgen    throughput, loss and latency of the dataplane and its control plane as they are shipped, under the load of a
             generator, over memif and over veth with AF_XDP (in namespaces of its own; needs root and two CPUs)
   --json FILE   the same as an array of objects
@@ -63,7 +66,7 @@ has_hugepages() {
 }
 
 case ${1:-} in
-allocate | pipeline | publish | guard | pktgen)
+allocate | pipeline | publish | guard | bgp | pktgen)
 	bench=$1
 	shift
 	;;
@@ -90,11 +93,11 @@ done
 
 [ -d "$build" ] || meson setup --buildtype=release -Db_ndebug=false "$build" "$root" >&2
 case $bench in
-pktgen) ninja --quiet -C "$build" >&2 ;; # all programs
+bgp | pktgen) ninja --quiet -C "$build" >&2 ;; # all programs
 *) ninja --quiet -C "$build" "tests/bench/bench-$bench" >&2 ;;
 esac
 set -- --machine "$(machine)" --commit "$(commit)" ${json:+--json "$json"} "$@"
-if [ "$bench" != allocate ]; then
+if [ "$bench" != allocate ] && [ "$bench" != bgp ]; then
 	reserve
 	if has_hugepages; then
 		set -- "$@" --huge
@@ -102,8 +105,8 @@ if [ "$bench" != allocate ]; then
 		echo "bench.sh: no huge pages to be had: the figures will be worse than a node's" >&2
 	fi
 fi
-if [ "$bench" = pktgen ]; then
-	"$root/tests/bench/pktgen.py" --build "$build" "$@"
+if [ "$bench" = pktgen ] || [ "$bench" = bgp ]; then
+	"$root/tests/bench/$bench.py" --build "$build" "$@"
 elif [ "$bench" = pipeline ] || [ "$bench" = guard ]; then
 	taskset -c "$cpu" "$build/tests/bench/bench-$bench" "$@" ${only:+--only "$only"} ${code:+--code "$code"}
 else

@@ -257,13 +257,12 @@ state_print(const struct bench *bench)
 	getrusage(RUSAGE_SELF, &usage);
 	printf("{\"established\": %u, \"flaps\": %u, \"errors\": %u, \"announced\": [%llu, %llu], \"withdrawn\": [%llu, %llu], "
 	       "\"gap_ms\": %.1f, \"established_ms\": %.3f, \"announced_ms\": %.3f, \"withdrawn_ms\": %.3f, \"ended_ms\": %.3f, "
-	       "\"cpu_s\": %.3f, \"rss_kib\": %ld}\n",
+	       "\"cpu_s\": %.3f}\n",
 	       established, flaps, errors, (unsigned long long)least_announced, (unsigned long long)most_announced,
 	       (unsigned long long)least_withdrawn, (unsigned long long)most_withdrawn, (double)last.gap_ns / 1e6,
 	       last.established_ms, last.announced_ms, last.withdrawn_ms, last.ended_ms,
 	       (double)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) +
-		       (double)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e6,
-	       usage.ru_maxrss);
+		       (double)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e6);
 	fflush(stdout);
 }
 

@@ -5,24 +5,21 @@
                                                              10.77.3.1: a router that floods
 """
 import contextlib
-import ctypes
 import http.server
 import json
 import os
 import pathlib
-import socket
-import struct
 import subprocess
 import threading
 import time
 
 from pop import BUILD, wait
+from raw_bgp import inside
 
 EDGE, BACKEND, FLOODER = "10.77.0.1", "10.77.2.1", "10.77.3.1"
 EDGE_AS, ROUTER_AS = 65010, 65001
 FLOOD_PORT = 1179
 CHECK_MS = 300
-CLONE_NEWNET = 0x40000000
 
 
 def router(index):
@@ -45,18 +42,6 @@ def config(directory, n_vips, n_peers, hold):
             "      checks: [{kind: http, port: 80, path: /, status: 200}]\n"
             f"    backends: [{{name: b, address: {BACKEND}}}]\n"
             "services:\n" + "".join(f"  - {{name: s{i}, vip: vip{i}, protocol: tcp, port: 80, pool: pool}}\n" for i in range(n_vips)))
-
-
-@contextlib.contextmanager
-def inside(netns):
-    """This thread in a network namespace: a socket stays in the one that it was made in."""
-    libc = ctypes.CDLL(None, use_errno=True)
-    with open("/proc/thread-self/ns/net") as own, open(f"/run/netns/{netns}") as other:
-        assert libc.setns(other.fileno(), CLONE_NEWNET) == 0, os.strerror(ctypes.get_errno())
-        try:
-            yield
-        finally:
-            libc.setns(own.fileno(), CLONE_NEWNET)
 
 
 class Backend:
@@ -86,42 +71,6 @@ class Backend:
     def close(self):
         self.server.shutdown()
         self.server.server_close()
-
-
-def message(kind, body=b""):
-    """RFC 4271 4.1."""
-    return b"\xff" * 16 + struct.pack("!HB", 19 + len(body), kind) + body
-
-
-def updates(n):
-    """n routes of /32 with one path, as UPDATEs that are as long as they may be."""
-    attributes = (bytes([0x40, 1, 1, 0, 0x40, 2, 4, 2, 1]) + struct.pack("!H", ROUTER_AS) + bytes([0x40, 3, 4])
-                  + socket.inet_aton(FLOODER))
-    each = (4096 - 23 - len(attributes)) // 5
-    head = struct.pack("!HH", 0, len(attributes)) + attributes
-    return [message(2, head + b"".join(struct.pack("!BI", 32, (20 << 24) + i) for i in range(at, min(at + each, n))))
-            for at in range(0, n, each)]
-
-
-class Flooder:
-    """A router that says nothing but OPEN and KEEPALIVE until it is told to flood."""
-
-    def __init__(self, netns):
-        with inside(netns):
-            self.listener = socket.create_server((FLOODER, FLOOD_PORT))
-
-    def connect(self):
-        self.listener.settimeout(30)
-        self.wire, _ = self.listener.accept()
-        hold = struct.pack("!BHH4sB", 4, ROUTER_AS, 90, socket.inet_aton(FLOODER), 0)
-        self.wire.sendall(message(1, hold) + message(4))
-
-    def flood(self, messages):
-        self.wire.sendall(b"".join(messages))
-
-    def close(self):
-        self.wire.close()
-        self.listener.close()
 
 
 class Node:

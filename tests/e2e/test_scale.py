@@ -4,6 +4,7 @@ import contextlib
 import time
 
 import pytest
+import raw_bgp
 import scale
 from pop import wait
 
@@ -19,12 +20,16 @@ def node(request, tmp_path_factory):
     failed_before = request.session.testsfailed
     with contextlib.ExitStack() as stack:
         node = scale.Node(stack, tmp_path_factory.mktemp("scale"), N_VIPS, N_PEERS, HOLD_S)
-        flooder = scale.Flooder(node.far)
-        stack.callback(flooder.close)
-        node.flooder = flooder
+        node.flooder = raw_bgp.Router(node.far, scale.FLOODER, scale.ROUTER_AS, scale.FLOOD_PORT)
+        stack.callback(node.flooder.close)
+        node.flooder.listen()
         yield node
         if request.session.testsfailed > failed_before:
             print(node.logs())
+
+
+def updates(n):
+    return raw_bgp.updates(n, scale.ROUTER_AS, scale.FLOODER)
 
 
 def flooded(node):
@@ -40,13 +45,13 @@ def test_all_routes_are_with_all_routers_for_little_cpu_time(node):
 
 def test_a_router_that_floods_takes_nothing_from_the_others(node):
     """For longer than the others' hold time, the same million routes again and again. They are counted, and not kept."""
-    messages = scale.updates(FLOOD)
-    node.flooder.connect()
+    messages = updates(FLOOD)
+    node.flooder.accept()
     wait("the flooder's session", lambda: flooded(node)["state"] == "Established")
     node.routers_are("reset")
     before_kib, since, sent = node.most_kib(), time.monotonic(), 0
     while time.monotonic() < since + 1.5 * HOLD_S:
-        node.flooder.flood(messages)
+        node.flooder.say(messages)
         sent += len(messages)
     wait("all of it to be read", lambda: flooded(node)["received"]["update"] == sent)
     now = node.routers_are()
@@ -60,7 +65,7 @@ def test_a_router_that_floods_takes_nothing_from_the_others(node):
 def test_a_router_that_goes_beyond_its_limit_is_left(node):
     assert flooded(node)["prefixes"] == FLOOD
     node.routers_are("reset")
-    node.flooder.flood(scale.updates(FLOOD + 1)[-1:])
+    node.flooder.say(updates(FLOOD + 1)[-1:])
     left = wait("the end of the session", lambda: flooded(node)["state"] != "Established" and flooded(node))
     assert left["last_error"] == "sent: cease/maximum number of prefixes reached", left
     assert left["prefixes"] == 0
