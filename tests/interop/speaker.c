@@ -73,12 +73,12 @@ static void
 accept_peer(struct speaker *speaker)
 {
 	char why[TCP_WHY_MAX];
-	struct addr peer;
+	struct tcp_peer peer;
 	int fd;
 
 	if (tcp_accept(speaker->polled[LISTENER].fd, &fd, &peer) != 0)
 		return;
-	if (tcp_admit(fd, &speaker->config, why) == 0 && addr_compare(&peer, &speaker->config.peer) == 0) {
+	if (tcp_admit(fd, &speaker->config, why) == 0 && addr_equal(&peer.addr, &speaker->config.peer)) {
 		bgp_session_accept(speaker->session, fd);
 		return;
 	}

@@ -122,14 +122,14 @@ def complete(line, path):
 
 
 @pytest.mark.parametrize("line, offers", [
-    ("nearcastctl ", "status services backends vips bgp workers ports drops attacks talkers lists signatures filters imports reload backend node list filter wait"),
-    ("nearcastctl b", "backends bgp backend"),
+    ("nearcastctl ", "status services backends vips bgp bfd workers ports drops attacks talkers lists signatures filters imports reload backend node list filter wait"),
+    ("nearcastctl b", "backends bgp bfd backend"),
     ("nearcastctl backend ", "drain undrain"),
     ("nearcastctl node u", "undrain"),
     ("nearcastctl wait ", "dataplane generation settled established announced drained"),
     ("nearcastctl --socket /x wait a", "announced"),
     ("nearcastctl --timeout 5s --json no", "node"),
-    ("nearcastctl --t", "--timeout"),
+    ("nearcastctl --ti", "--timeout"),
     ("nearcastctl backends ", "dns web"),
     ("nearcastctl backend drain ", "web/s1 web/s2 dns/s1"),
     ("nearcastctl backend undrain d", "dns/s1"),
