@@ -46,7 +46,8 @@ bfd_mux_add(struct bfd_mux *mux, const struct bfd_path *path, const struct bfd_c
 
 		if (!member->is_used)
 			at = (int)i;
-		else if (addr_equal(&member->path.peer, &path->peer) && member->path.is_multihop == path->is_multihop)
+		else if (addr_equal(&member->path.peer, &path->peer) && member->path.scope == path->scope &&
+			 member->path.is_multihop == path->is_multihop)
 			return -EEXIST;
 	}
 	if (at < 0)
@@ -67,7 +68,7 @@ static bool
 is_between(const struct bfd_path *path, const struct bfd_arrival *arrival)
 {
 	return path->is_multihop == arrival->is_multihop && addr_equal(&path->peer, &arrival->from) &&
-	       (path->local.family == ADDR_NONE || addr_equal(&path->local, &arrival->to));
+	       path->scope == arrival->scope && (path->local.family == ADDR_NONE || addr_equal(&path->local, &arrival->to));
 }
 
 /*

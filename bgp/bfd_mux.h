@@ -21,6 +21,7 @@ enum {
 struct bfd_path {
 	struct addr peer;
 	struct addr local; /* ADDR_NONE: any of ours */
+	uint32_t scope;	   /* index of the interface that a link-local peer is on; else 0 */
 	bool is_multihop;
 	uint8_t ttl_min; /* of a multihop peer's packets; the other's have BFD_TTL */
 };
@@ -29,6 +30,7 @@ struct bfd_path {
 struct bfd_arrival {
 	struct addr from;
 	struct addr to;
+	uint32_t scope; /* of a link-local sender; else 0 */
 	uint8_t ttl; /* or hop limit */
 	bool is_multihop; /* by the port that it came to */
 };

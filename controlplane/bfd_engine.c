@@ -170,7 +170,7 @@ farewell_end(struct bfd_engine *e, const struct bfd_path *path)
 		const struct bfd_member *member = &e->mux.members[at];
 
 		if (member->is_used && e->slots[at].leave_ns != UINT64_MAX && addr_equal(&member->path.peer, &path->peer) &&
-		    member->path.is_multihop == path->is_multihop)
+		    member->path.scope == path->scope && member->path.is_multihop == path->is_multihop)
 			slot_forget(e, at);
 	}
 }

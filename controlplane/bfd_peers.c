@@ -2,6 +2,7 @@
 #include "controlplane/bfd_peers.h"
 
 #include <errno.h>
+#include <net/if.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -35,6 +36,16 @@ on_peers(void *context, const struct bgp_session *session)
 	event_active(peers->changed, EV_TIMEOUT, 0);
 }
 
+/* The interface of a link-local peer may be another one by now: its number is looked at again. */
+static void
+on_state(void *context, const struct bgp_session *session, enum bgp_state old, enum bgp_state now)
+{
+	(void)old;
+	(void)now;
+	if (bgp_session_config(session)->interface[0])
+		on_peers(context, session);
+}
+
 static void
 on_changed(evutil_socket_t fd, short what, void *context)
 {
@@ -46,7 +57,7 @@ on_changed(evutil_socket_t fd, short what, void *context)
 struct bfd_peers *
 bfd_peers_new(struct event_base *base, struct peering *peering, struct journal *journal)
 {
-	static const struct peering_watcher watcher = {.joined = on_peers, .left = on_peers};
+	static const struct peering_watcher watcher = {.joined = on_peers, .left = on_peers, .state = on_state};
 	struct bfd_peers *peers = calloc(1, sizeof(*peers));
 
 	if (!peers)
@@ -122,6 +133,8 @@ peer_of(const struct model_peer *policy)
 				.config = policy->bfd.session};
 
 	memcpy(peer.name, policy->session.name, sizeof(peer.name));
+	if (policy->session.interface[0])
+		peer.path.scope = if_nametoindex(policy->session.interface);
 	return peer;
 }
 
@@ -137,8 +150,8 @@ static bool
 is_same_session(const struct bfd_peer *a, const struct bfd_peer *b)
 {
 	return strcmp(a->name, b->name) == 0 && addr_equal(&a->path.peer, &b->path.peer) &&
-	       addr_equal(&a->path.local, &b->path.local) && a->path.is_multihop == b->path.is_multihop &&
-	       a->path.ttl_min == b->path.ttl_min && auth_equal(&a->config.auth, &b->config.auth);
+	       addr_equal(&a->path.local, &b->path.local) && a->path.scope == b->path.scope &&
+	       a->path.is_multihop == b->path.is_multihop && a->path.ttl_min == b->path.ttl_min && auth_equal(&a->config.auth, &b->config.auth);
 }
 
 /* Goes on with a session that is there, and takes it out of the old list. */

@@ -47,6 +47,14 @@ socket_address(const struct addr *addr, bool is_v6, uint16_t port, struct sockad
 	return sizeof(*v6);
 }
 
+/* A link-local address names somebody on an interface only (RFC 4007 6). */
+static void
+scope_set(struct sockaddr_storage *address, const struct addr *addr, uint32_t scope)
+{
+	if (addr_is_link_local(addr))
+		((struct sockaddr_in6 *)address)->sin6_scope_id = scope;
+}
+
 static int
 option(int fd, int level, int name, int value)
 {
@@ -150,6 +158,8 @@ bfd_socket_receive(int fd, unsigned kind, uint8_t *octets, size_t size, struct b
 	*arrival = (struct bfd_arrival){.is_multihop = kind & KIND_MULTIHOP};
 	arrival->from = kind & KIND_V6 ? addr_v6(&((struct sockaddr_in6 *)&from)->sin6_addr)
 				       : addr_v4(&((struct sockaddr_in *)&from)->sin_addr);
+	if (addr_is_link_local(&arrival->from))
+		arrival->scope = ((struct sockaddr_in6 *)&from)->sin6_scope_id;
 	for (struct cmsghdr *c = CMSG_FIRSTHDR(&message); c; c = CMSG_NXTHDR(&message, c))
 		arrival_note(c, arrival);
 	return (int)len;
@@ -192,6 +202,7 @@ port_take(int fd, const struct bfd_path *path)
 			return -EIO;
 		len = socket_address(&path->local, path->peer.family == ADDR_V6,
 				     (uint16_t)(BFD_SOURCE_PORT_MIN + chance % SOURCE_PORTS), &address);
+		scope_set(&address, &path->local, path->scope);
 		err = bind(fd, (struct sockaddr *)&address, len) == 0 ? 0 : -errno;
 	}
 	return err;
@@ -220,5 +231,6 @@ bfd_socket_send(int fd, const struct bfd_path *path, const uint8_t *octets, size
 	socklen_t address_len = socket_address(&path->peer, path->peer.family == ADDR_V6,
 					       path->is_multihop ? BFD_PORT_MULTIHOP : BFD_PORT, &address);
 
+	scope_set(&address, &path->peer, path->scope);
 	return sendto(fd, octets, len, 0, (struct sockaddr *)&address, address_len) < 0 ? -errno : 0;
 }

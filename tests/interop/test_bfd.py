@@ -382,6 +382,15 @@ def test_over_ipv6(lab):
     node.up()
 
 
+def test_over_link_local_addresses(lab, net):
+    """An address that names somebody on an interface only."""
+    for netns, address in zip(net, ("fe80::a", "fe80::b")):
+        ip("-n", netns, "address", "replace", f"{address}/64", "dev", "veth", "nodad")
+    lab.peer(Bird, local="fe80::b", peer="fe80::a%veth")
+    node = lab.node(FAST, peer="fe80::b", more="local: 'fe80::a', interface: veth,")
+    assert node.up()["kind"] == "neighbour"
+
+
 def test_who_is_no_neighbour_takes_nothing_down(lab, net):
     """Down, said in the peer's name: with a TTL that crossed a router it is nothing, with 255 it is the peer's word."""
     lab.peer(Bird)

@@ -332,6 +332,26 @@ Test(bfd_mux, gives_a_packet_to_the_session_it_is_for)
 	}
 }
 
+/* RFC 4007 6: the same address on two links is two peers. */
+Test(bfd_mux, tells_link_local_peers_apart_by_their_interface)
+{
+	struct bfd_packet packet = {.state = BFD_DOWN, .multiplier = 3, .my_discriminator = 9};
+	struct bfd_path path = {.peer = addr_of("fe80::1"), .scope = 3};
+	struct bfd_arrival arrival = {.from = addr_of("fe80::1"), .to = addr_of("fe80::2"), .ttl = 255};
+	uint8_t octets[BFD_HEADER_LEN];
+
+	bfd_mux_init(&mux, 42);
+	bfd_packet_encode(&packet, 0, octets);
+	cr_assert_eq(bfd_mux_add(&mux, &path, &CONFIG, 1), 0);
+	path.scope = 4;
+	cr_assert_eq(bfd_mux_add(&mux, &path, &CONFIG, 1), 1);
+	cr_assert_eq(bfd_mux_add(&mux, &path, &CONFIG, 1), -EEXIST);
+	for (uint32_t scope = 2; scope <= 4; scope++) {
+		arrival.scope = scope;
+		cr_expect_eq(bfd_mux_input(&mux, &arrival, octets, sizeof(octets), 2), scope == 2 ? -ENOENT : (int)scope - 3);
+	}
+}
+
 Test(bfd_mux, counts_what_is_no_packet)
 {
 	struct bfd_arrival arrival = {.from = addr_of("192.0.2.1"), .ttl = 255};
