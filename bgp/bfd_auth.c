@@ -15,16 +15,24 @@ enum {
 };
 
 static const struct kind {
+	const char *name;
 	const char *digest; /* OpenSSL's name; NULL: none */
 	uint8_t key_max;    /* a digest's key is as long as the digest, which it stands in for */
 	bool is_meticulous;
 } kinds[BFD_AUTH_TYPES] = {
-	[BFD_AUTH_PASSWORD] = {.key_max = PASSWORD_MAX},
-	[BFD_AUTH_MD5] = {.digest = "MD5", .key_max = 16},
-	[BFD_AUTH_METICULOUS_MD5] = {.digest = "MD5", .key_max = 16, .is_meticulous = true},
-	[BFD_AUTH_SHA1] = {.digest = "SHA1", .key_max = 20},
-	[BFD_AUTH_METICULOUS_SHA1] = {.digest = "SHA1", .key_max = 20, .is_meticulous = true},
+	[BFD_AUTH_NONE] = {.name = "none"},
+	[BFD_AUTH_PASSWORD] = {.name = "password", .key_max = PASSWORD_MAX},
+	[BFD_AUTH_MD5] = {.name = "md5", .digest = "MD5", .key_max = 16},
+	[BFD_AUTH_METICULOUS_MD5] = {.name = "meticulous-md5", .digest = "MD5", .key_max = 16, .is_meticulous = true},
+	[BFD_AUTH_SHA1] = {.name = "sha1", .digest = "SHA1", .key_max = 20},
+	[BFD_AUTH_METICULOUS_SHA1] = {.name = "meticulous-sha1", .digest = "SHA1", .key_max = 20, .is_meticulous = true},
 };
+
+const char *
+bfd_auth_name(enum bfd_auth_type type)
+{
+	return kinds[type].name;
+}
 
 size_t
 bfd_auth_key_max(enum bfd_auth_type type)

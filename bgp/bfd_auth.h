@@ -34,6 +34,7 @@ struct bfd_auth {
 	bool is_sequence_known;	    /* bfd.AuthSeqKnown; the owner forgets it (RFC 5880 6.8.1) */
 };
 
+const char *bfd_auth_name(enum bfd_auth_type type);	      /* "none", "meticulous-sha1", ... */
 size_t bfd_auth_key_max(enum bfd_auth_type type); /* octets: 16, for SHA1 20; 0 for none */
 size_t bfd_auth_len(const struct bfd_auth_config *config); /* of the authentication section; 0 for none */
 /* Appends the section to the mandatory section that is in out, with its Length set already. */

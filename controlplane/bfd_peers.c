@@ -237,10 +237,12 @@ report_tell(struct bfd_peers *peers, const struct bfd_peer *peer, const struct b
 	if (report->trouble && report->trouble != peer->report.trouble)
 		log_warning("bfd %s: %s: %s", name, report->trouble, strerror(report->error));
 	if (now->failures != was->failures) {
-		const char *reason = bfd_diag_name(now->state == BFD_UP ? now->remote_diag : now->diag);
+		bool is_theirs = now->diag == BFD_DIAG_NEIGHBOR_DOWN && now->remote_diag != BFD_DIAG_NONE;
+		const char *why = bfd_diag_name(now->diag), *says = is_theirs ? ", which says: " : "";
+		const char *theirs = is_theirs ? bfd_diag_name(now->remote_diag) : "";
 
-		log_warning("bfd %s: down: %s; BGP ends", name, reason);
-		journal_add(peers->journal, "bfd", name, "down: %s", reason);
+		log_warning("bfd %s: down: %s%s%s; BGP ends", name, why, says, theirs);
+		journal_add(peers->journal, "bfd", name, "down: %s%s%s", why, says, theirs);
 	} else if (now->downs != was->downs) {
 		log_notice("bfd %s: taken down by the peer's operator; BGP goes on", name);
 		journal_add(peers->journal, "bfd", name, "taken down by the peer's operator; BGP goes on");

@@ -129,10 +129,6 @@ print_auth(FILE *file, const struct bgp_config *c)
 static void
 print_bfd(FILE *file, const struct model_bfd *bfd)
 {
-	static const char *const kinds[BFD_AUTH_TYPES] = {
-		[BFD_AUTH_PASSWORD] = "password", [BFD_AUTH_MD5] = "md5", [BFD_AUTH_METICULOUS_MD5] = "meticulous-md5",
-		[BFD_AUTH_SHA1] = "sha1", [BFD_AUTH_METICULOUS_SHA1] = "meticulous-sha1",
-	};
 	const struct bfd_auth_config *auth = &bfd->session.auth;
 	char key[BFD_KEY_MAX + 1] = "";
 
@@ -144,7 +140,7 @@ print_bfd(FILE *file, const struct model_bfd *bfd)
 		fprintf(file, ", min_ttl: %u", bfd->ttl_min);
 	if (auth->type != BFD_AUTH_NONE) {
 		memcpy(key, auth->key, auth->key_len);
-		fprintf(file, ", auth: {kind: %s, id: %u, ", kinds[auth->type], auth->key_id);
+		fprintf(file, ", auth: {kind: %s, id: %u, ", bfd_auth_name(auth->type), auth->key_id);
 		print_key(file, "key: ", key);
 		fputc('}', file);
 	}

@@ -7,12 +7,6 @@
 #include "base/clock.h"
 #include "controlplane/node.h"
 
-static const char *const auth_names[BFD_AUTH_TYPES] = {
-	[BFD_AUTH_NONE] = "none", [BFD_AUTH_PASSWORD] = "password", [BFD_AUTH_MD5] = "md5",
-	[BFD_AUTH_METICULOUS_MD5] = "meticulous-md5", [BFD_AUTH_SHA1] = "sha1",
-	[BFD_AUTH_METICULOUS_SHA1] = "meticulous-sha1",
-};
-
 /* Why it isn't up, or wasn't the last time. */
 static json_t *
 reason(const struct bfd_report *report)
@@ -50,7 +44,7 @@ view_peer(const struct bfd_peer *peer)
 			 s->transmit_us / 1e3, "receive_ms", s->receive_us / 1e3, "detection_ms",
 			 (double)s->detection_us / 1e3, "multiplier", peer->config.multiplier, "sent", (json_int_t)s->sent,
 			 "received", (json_int_t)s->received, "refused", (json_int_t)s->refused, "auth",
-			 auth_names[peer->config.auth.type], "diag", bfd_diag_name(s->diag), "remote_diag",
+			 bfd_auth_name(peer->config.auth.type), "diag", bfd_diag_name(s->diag), "remote_diag",
 			 bfd_diag_name(s->remote_diag), "discriminator", (json_int_t)s->discriminator,
 			 "remote_discriminator", (json_int_t)s->remote_discriminator, "downs", (json_int_t)s->downs,
 			 "failures", (json_int_t)s->failures, "reason", reason(&peer->report));
