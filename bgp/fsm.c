@@ -602,6 +602,7 @@ fsm_input(struct fsm *fsm, uint64_t now_ns, const uint8_t *octets, size_t len, u
 
 	for (; fsm->link == FSM_LINK_UP && len - used >= BGP_HEADER_LEN && *budget > 0; (*budget)--) {
 		struct input input = {.event = EV_BROKEN, .now_ns = now_ns};
+		enum bgp_state before = fsm->status.state;
 		struct bgp_header header;
 
 		if (bgp_header_decode(octets + used, may_be_extended(fsm), &header, &input.error) == 0) {
@@ -613,6 +614,9 @@ fsm_input(struct fsm *fsm, uint64_t now_ns, const uint8_t *octets, size_t len, u
 			used += header.len;
 		}
 		dispatch(fsm, &input);
+		/* The turn ends here, so that the owner hears of the session before of what the peer tells in it. */
+		if (before != fsm->status.state && fsm->status.state == BGP_ESTABLISHED)
+			*budget = 1;
 	}
 	return used;
 }

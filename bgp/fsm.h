@@ -68,7 +68,8 @@ void fsm_lost(struct fsm *fsm, uint64_t now_ns);     /* refused, reset, closed o
 void fsm_collision(struct fsm *fsm, uint64_t now_ns); /* this connection is the one to go */
 /*
  * Takes whole messages off the front, *budget at most, which falls by as many; the number of octets used. Less than len
- * with budget left: more octets are needed, or the link is down.
+ * with budget left: more octets are needed, or the link is down. The message that establishes the session uses the budget
+ * up, so that the owner hears of that first.
  */
 size_t fsm_input(struct fsm *fsm, uint64_t now_ns, const uint8_t *octets, size_t len, unsigned *budget);
 void fsm_refresh(struct fsm *fsm, enum bgp_family family); /* asks the peer, in Established (RFC 2918) */

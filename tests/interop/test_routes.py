@@ -45,6 +45,7 @@ def test_tells_over_ipv6(peer, speaker, plain6):
 def hears(peer, speaker, session, hops):
     """All that the peer has, and then a change. Some send an End-of-RIB to those with graceful restart only."""
     listens = speaker(session, options=["graceful-restart 30"])
+    listens.wait("Established")  # no route is told before
     listens.wait_all(heard(PEER_V4, hops[0]), heard(PEER_V6, hops[1]), *ENDS)
     peer.announce(session, PEER_LATER)
     listens.wait(heard(PEER_LATER, hops[0]))

@@ -554,6 +554,24 @@ update_of(const void *body, size_t len, uint8_t out[static BGP_MESSAGE_MAX])
 	return BGP_HEADER_LEN + len;
 }
 
+Test(fsm, lets_its_owner_hear_of_the_session_before_of_its_routes)
+{
+	static const uint8_t body[] = {0, 4, 24, 10, 1, 2, 0, 0};
+	uint8_t octets[2 * BGP_MESSAGE_MAX];
+	unsigned budget = 100;
+	size_t len;
+
+	dial();
+	carry(&a, &b);
+	cr_assert_eq(b.fsm.status.state, BGP_OPEN_CONFIRM);
+	len = bgp_keepalive_encode(octets);
+	len += update_of(body, sizeof(body), octets + len);
+	cr_expect_eq(fsm_input(&b.fsm, now_ns, octets, len, &budget), BGP_HEADER_LEN);
+	cr_expect(budget == 0 && b.fsm.status.state == BGP_ESTABLISHED && b.heard.updates == 0);
+	give(&b, octets + BGP_HEADER_LEN, len - BGP_HEADER_LEN);
+	cr_expect_eq(b.heard.updates, 1);
+}
+
 /* RFC 7606 7.1: an ORIGIN of 9 makes the routes withdrawn; the session goes on. */
 Test(fsm, outlives_a_malformed_attribute)
 {
