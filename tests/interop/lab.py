@@ -16,7 +16,8 @@ import time
 from daemons import AS, PEER, PEER6, PEER_AS, SESSIONS
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-PROGRAM = pathlib.Path(os.environ.get("NEARCAST_BUILD", ROOT / "build")) / "tests/interop/bgp-speaker"
+BUILD = pathlib.Path(os.environ.get("NEARCAST_BUILD", ROOT / "build"))
+PROGRAM = BUILD / "tests/interop/bgp-speaker"
 SPEAKER, SPEAKER6 = "10.77.0.1", "fd77::1"  # the next hops, and the identifier
 NAME = f"nci{os.getpid() % 100000}"
 

@@ -12,8 +12,9 @@ import subprocess
 import pytest
 
 import peers
+from daemons import wait
+from lab import BUILD, ip
 from peers import PEER, PEER6, PEER_AS, SPEAKER, SPEAKER6
-from test_bgp import BUILD, ip, wait
 
 NAME = f"ncr{os.getpid() % 100000}"
 CONFIG = f"""
