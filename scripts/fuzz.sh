@@ -187,6 +187,17 @@ session_seeds() {
 	END
 }
 
+# capture_seeds DIR: a ring of a copy or two (abi/capture.h), behind its indices and names.
+capture_seeds() {
+	/usr/bin/python3 - "$@" <<-'END'
+	import pathlib, struct, sys
+	slot = lambda held, verdict, mark: struct.pack("<QQII3HB33x", 1, mark, 5, 1500, held, 7, 0, verdict) + b"\xca" * held + bytes(2048 - held)
+	for n, slots in enumerate((slot(60, 1, 0), slot(1500, 37, 9) + slot(2048, 20, 0), slot(61, 5, 1) * 4)):
+	    pathlib.Path(sys.argv[1], f"ring{n}").write_bytes(struct.pack("<II4B", len(slots) // 2112, 0, 65, 5, 6, n) + slots)
+	pathlib.Path(sys.argv[1], "text").write_text("Zm9vYmFyZg==")
+	END
+}
+
 # Where a target begins: files that somebody wrote, besides what earlier runs found.
 seed() {
 	local corpus=$build/corpus/$1
@@ -199,6 +210,7 @@ seed() {
 	transaction) transaction_seeds "$corpus" ;;
 	guard) packet_seeds "$corpus" ;;
 	events) event_seeds "$corpus" ;;
+	capture) capture_seeds "$corpus" ;;
 	fsm) session_seeds "$corpus" ;;
 	program)
 		echo 'udp and src port 123 and greater 400' >"$corpus/expression"
