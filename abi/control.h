@@ -40,13 +40,18 @@
  *                                            order in which they run; origin: configuration, by hand, or bgp/PEER
  * imports         -                         [{peer, kind, rule, action, state, reason, hits, since_s, told_s}]: what BGP
  *                                            peers told; state: used, stale, long-lived stale, refused, not applied
- * filter.add      {expression or object     {id}: section: of the object ("filter"); service: else all; action: drop or
- *                  and section, service,     count; for: a duration
+ * filter.add      {expression or object     {id}: section: of the object ("filter"); service: else all; action: drop,
+ *                  and section, service,     count or sample; for: a duration
  *                  action, for}
  * filter.remove   {id}                      {id}
  * list.add        {prefix, action, class,   {prefix}: an entry by hand, in place of one of the same prefix; action: drop,
  *                  for, comment}             allow, limit; class with limit; for: a duration; the last three may be left out
  * list.remove     {prefix}                  {prefix}
+ * capture         {ends, reason, sampled,   {packets, missed, octets, ended}, at its end, by count, time, size or client; before
+ *                  service, expression,      it, as notifications of the method `captured`, {octets}: what comes next of a
+ *                  sample, count, seconds,   pcapng file, in base64. ends: dropped, passed or all; reason: as `drops` has them;
+ *                  snap}                     sampled: only what met a rule with the action sample; sample: 1 in so many
+ * capture.stop    -                         {}: of the client's own capture, which is answered then
  * reload          -                         {generation}
  * backend.drain   {backend: "POOL/NAME"}    {backend, drained}; backend.undrain alike
  * node.drain      -                         {draining}; node.undrain alike

@@ -102,6 +102,8 @@ print_guard(FILE *file, const char *indent, const struct model_guard *g)
 static void
 print_guard_section(FILE *file, const struct model *m)
 {
+	static const char *const filter_actions[] = {
+		[ABI_FILTER_DROP] = "drop", [ABI_FILTER_COUNT] = "count", [ABI_FILTER_SAMPLE] = "sample"};
 	char text[PREFIX_TEXT_MAX];
 
 	fputs("guard:\n  bogons: [", file);
@@ -135,7 +137,7 @@ print_guard_section(FILE *file, const struct model *m)
 			print_key(file, ", section: ", f->section);
 		if (f->service[0])
 			print_key(file, ", service: ", f->service);
-		fprintf(file, ", action: %s}\n", f->action == ABI_FILTER_COUNT ? "count" : "drop");
+		fprintf(file, ", action: %s}\n", filter_actions[f->action]);
 	}
 	fputs(m->n_list_classes ? "  classes:\n" : "  classes: []\n", file);
 	for (unsigned i = 0; i < m->n_list_classes; i++) {

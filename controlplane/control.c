@@ -122,6 +122,30 @@ answer_error(struct control_call *call, struct control_error *error)
 					text ? text : json_string(error->text)));
 }
 
+void
+control_refuse(struct control_call *call, struct control_error *error)
+{
+	answer_error(call, error);
+}
+
+void
+control_tell(struct control_call *call, const char *method, json_t *params)
+{
+	json_t *told = json_pack("{s:s, s:s, s:o}", "jsonrpc", "2.0", "method", method, "params", params);
+	char *line = told ? json_dumps(told, JSON_COMPACT) : NULL;
+
+	if (line)
+		evbuffer_add_printf(bufferevent_get_output(call->client->stream), "%s\n", line);
+	free(line);
+	json_decref(told);
+}
+
+bool
+control_is_same_client(const struct control_call *a, const struct control_call *b)
+{
+	return a->client == b->client;
+}
+
 /* Requests. */
 
 static const struct control_method *
@@ -218,6 +242,15 @@ static size_t
 unread(const struct client *client)
 {
 	return evbuffer_get_length(bufferevent_get_output(client->stream));
+}
+
+/* What is told stays below what stops the client from being listened to: it may want to end it. */
+size_t
+control_room(const struct control_call *call)
+{
+	size_t waits = unread(call->client);
+
+	return waits < OUTPUT_MAX / 2 ? OUTPUT_MAX / 2 - waits : 0;
 }
 
 /* Answers line after line for as long as the client takes the answers; on_write goes on. */

@@ -45,6 +45,15 @@ void control_free(struct control *control); /* NULL is fine; kept calls are gone
 /* Answers a kept call and ends it. Takes the reference. */
 void control_reply(struct control_call *call, json_t *result);
 
+/* Refuses a kept call and ends it. */
+void control_refuse(struct control_call *call, struct control_error *error);
+
+/* A notification to a kept call's client (JSON-RPC 2.0, 4.1). Takes the reference. */
+void control_tell(struct control_call *call, const char *method, json_t *params);
+/* Octets that its client may still be told without having to read first; 0: it is slow. */
+size_t control_room(const struct control_call *call);
+bool control_is_same_client(const struct control_call *a, const struct control_call *b);
+
 /* Always -1. */
 int control_fail(struct control_error *error, enum control_code code, const char *format, ...) PRINTF_LIKE(3, 4);
 

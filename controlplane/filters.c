@@ -69,7 +69,7 @@ state_take(struct filters *filters, const json_t *item)
 	if (!f)
 		return false;
 	f->id = (uint32_t)json_integer_value(json_object_get(item, "id"));
-	f->action = action == ABI_FILTER_COUNT ? ABI_FILTER_COUNT : ABI_FILTER_DROP;
+	f->action = action == ABI_FILTER_COUNT || action == ABI_FILTER_SAMPLE ? (uint8_t)action : ABI_FILTER_DROP;
 	f->until_s = (uint64_t)json_integer_value(json_object_get(item, "until"));
 	snprintf(f->text, sizeof(f->text), "%s", text ? text : "");
 	snprintf(f->section, sizeof(f->section), "%s", section ? section : "");

@@ -26,7 +26,7 @@ record_send(struct listing *l, const struct abi_list *record)
 
 	r.list.type = ABI_LIST;
 	if (l->publish)
-		publish_list(l->publish, &r);
+		publish_beside(l->publish, &r);
 }
 
 static void

@@ -11,7 +11,9 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "controlplane/announcing.h"
+#include "controlplane/capturing.h"
 #include "controlplane/methods_bgp.h"
+#include "controlplane/methods_capture.h"
 #include "controlplane/methods_originate.h"
 #include "controlplane/node.h"
 #include "controlplane/views.h"
@@ -135,6 +137,7 @@ on_gone(void *context, struct control_call *call)
 {
 	struct methods *m = context;
 
+	capturing_gone(m->node->capturing, call);
 	for (unsigned i = 0; i < WAITS_MAX; i++) {
 		if (m->waits[i].call == call)
 			m->waits[i].call = NULL;
@@ -406,6 +409,22 @@ call_talkers(void *context, struct control_call *call, const json_t *params, jso
 	return 0;
 }
 
+/* -1: there is none of that name. */
+static int
+filter_action(const char *name)
+{
+	static const struct {
+		const char *name;
+		enum abi_filter_action action;
+	} actions[] = {{"drop", ABI_FILTER_DROP}, {"count", ABI_FILTER_COUNT}, {"sample", ABI_FILTER_SAMPLE}};
+
+	for (unsigned i = 0; i < ARRAY_LEN(actions); i++) {
+		if (!name || strcmp(actions[i].name, name) == 0)
+			return actions[i].action;
+	}
+	return -1;
+}
+
 /* False: *error says what is wrong. */
 static bool
 filter_param(const struct model *model, const json_t *params, struct filter *f, struct control_error *error)
@@ -426,15 +445,15 @@ filter_param(const struct model *model, const json_t *params, struct filter *f, 
 		control_fail(error, CONTROL_INVALID_PARAMS, "object %s: give the whole path", object);
 	else if (service && !service_exists(model, service))
 		control_fail(error, CONTROL_INVALID_PARAMS, "there is no service %s", service);
-	else if (action && strcmp(action, "drop") != 0 && strcmp(action, "count") != 0)
-		control_fail(error, CONTROL_INVALID_PARAMS, "action %s is neither drop nor count", action);
+	else if (filter_action(action) < 0)
+		control_fail(error, CONTROL_INVALID_PARAMS, "action %s is not drop, count or sample", action);
 	else if (lasts && list_duration_parse(lasts, &for_s) != 0)
 		control_fail(error, CONTROL_INVALID_PARAMS, "for \"%s\" is no duration such as 90s, 10m, 2h or 7d", lasts);
 	else {
 		snprintf(f->text, sizeof(f->text), "%s", expression ? expression : object);
 		snprintf(f->section, sizeof(f->section), "%s", !object ? "" : section ? section : PROGRAM_SECTION);
 		snprintf(f->service, sizeof(f->service), "%s", service ? service : "");
-		f->action = action && strcmp(action, "count") == 0 ? ABI_FILTER_COUNT : ABI_FILTER_DROP;
+		f->action = (uint8_t)filter_action(action);
 		f->until_s = for_s ? (uint64_t)time(NULL) + for_s : 0;
 		return true;
 	}
@@ -523,6 +542,8 @@ static const struct control_method table[] = {
 	{"filter.add", call_filter_add},
 	{"filter.remove", call_filter_remove},
 	{"signatures", call_signatures},
+	{"capture", methods_capture},
+	{"capture.stop", methods_capture_stop},
 	{"list.add", call_list_add},
 	{"list.remove", call_list_remove},
 	{"reload", call_reload},

@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "controlplane/announcing.h"
+#include "controlplane/capturing.h"
 #include "controlplane/http.h"
 #include "controlplane/importing.h"
 #include "controlplane/methods.h"
@@ -220,6 +221,7 @@ on_lost(void *context)
 	node->n_served = 0;
 	node->wanted_image = NULL;
 	attacks_end_all(node->attacks, clock_now_ns());
+	capturing_lost(node->capturing);
 	if (facts_gather(node, &facts) != 0) {
 		log_error("out of memory; sessions end, for nothing may be announced");
 		peering_end(node->peering, "the dataplane is not there");
@@ -265,6 +267,14 @@ on_listed(void *context, const struct abi_listed *listed)
 }
 
 static void
+on_captured(void *context, const struct abi_captured *captured)
+{
+	struct node *node = context;
+
+	capturing_answered(node->capturing, captured);
+}
+
+static void
 on_second(evutil_socket_t fd, short what, void *context)
 {
 	struct node *node = context;
@@ -288,6 +298,7 @@ static const struct publish_events PUBLISH_EVENTS = {
 	.attack = on_attack,
 	.talker = on_talker,
 	.listed = on_listed,
+	.captured = on_captured,
 };
 
 static int
@@ -431,9 +442,10 @@ parts_new(struct node *node)
 	node->listing = listing_new(state);
 	snprintf(state, sizeof(state), "%s.filters", node->model->control_socket);
 	node->filters = filters_new(state);
+	node->capturing = capturing_new(node);
 	node->second = event_new(node->base, -1, EV_PERSIST, on_second, node);
 	if (!node->admin || !node->reconcile || !node->patience || !node->checker || !node->attacks ||
-	    !node->listing || !node->filters || !node->second || event_add(node->second, &SECOND) != 0)
+	    !node->listing || !node->filters || !node->capturing || !node->second || event_add(node->second, &SECOND) != 0)
 		return -ENOMEM;
 	err = announcing_new(node);
 	if (!err)
@@ -507,6 +519,7 @@ node_fini(struct node *node)
 	importing_free(node);
 	originating_free(node);
 	publish_free(node->publish);
+	capturing_free(node->capturing);
 	checker_free(node->checker);
 	neighbours_free(node->neighbours);
 	compile_free(node->compile);

@@ -31,6 +31,7 @@
 #include "controlplane/publish.h"
 #include "controlplane/routes.h"
 
+struct capturing;
 struct http;
 struct methods;
 
@@ -65,6 +66,7 @@ struct node {
 	struct event *again; /* pending: time alone changes what is announced */
 	struct drain drain;
 	struct control *control;
+	struct capturing *capturing;
 	struct methods *methods;
 	struct http *http;
 

@@ -33,7 +33,7 @@ struct publish {
 	struct compiled *flying;
 	struct compiled *wanted;
 	struct transaction transaction;
-	struct transaction lists; /* LIST records that wait; no transaction, but a list of records as one is */
+	struct transaction beside; /* records that wait and are no part of a transaction; a list of records as one is */
 };
 
 /* What was in flight is wanted again, unless something newer is. */
@@ -66,10 +66,10 @@ transaction_push(struct publish *p)
 
 /* Never in the middle of a transaction. */
 static void
-lists_push(struct publish *p)
+beside_push(struct publish *p)
 {
 	struct region_rings *rings = connection_rings(p->connection);
-	struct transaction *t = &p->lists;
+	struct transaction *t = &p->beside;
 	uint32_t before = t->pushed;
 
 	if (p->flying && p->transaction.pushed < p->transaction.n)
@@ -191,6 +191,9 @@ reply_take(struct publish *p, const union abi_record *record)
 	case ABI_SETTLED:
 		p->events->settled(p->context, record->settled.generation);
 		break;
+	case ABI_CAPTURED:
+		p->events->captured(p->context, &record->captured);
+		break;
 	case ABI_LISTED:
 		p->events->listed(p->context, &record->listed);
 		break;
@@ -248,7 +251,7 @@ on_look(void *context)
 		return;
 	transaction_start(p);
 	transaction_push(p);
-	lists_push(p);
+	beside_push(p);
 	answer_await(p);
 }
 
@@ -269,7 +272,7 @@ on_down(void *context, bool was_alive)
 	struct publish *p = context;
 
 	flying_return(p);
-	transaction_fini(&p->lists);
+	transaction_fini(&p->beside);
 	if (!p->wanted) {
 		p->wanted = p->acked;
 		p->acked = NULL;
@@ -331,7 +334,7 @@ publish_free(struct publish *p)
 		return;
 	connection_free(p->connection);
 	transaction_fini(&p->transaction);
-	transaction_fini(&p->lists);
+	transaction_fini(&p->beside);
 	compiled_free(p->wanted);
 	compiled_free(p->flying);
 	compiled_free(p->acked);
@@ -349,15 +352,21 @@ publish_want(struct publish *p, struct compiled *image)
 }
 
 void
-publish_list(struct publish *p, const union abi_record *record)
+publish_beside(struct publish *p, const union abi_record *record)
 {
 	if (!connection_is_up(p->connection))
 		return;
-	transaction_add(&p->lists, record);
-	if (p->lists.failed)
-		log_error("publish: out of memory: a change of the lists is lost until the dataplane is connected anew");
-	p->lists.failed = false;
+	transaction_add(&p->beside, record);
+	if (p->beside.failed)
+		log_error("publish: out of memory: a change of the lists, or a capture, is lost");
+	p->beside.failed = false;
 	connection_look(p->connection);
+}
+
+struct region_captures *
+publish_captures(const struct publish *p)
+{
+	return connection_is_up(p->connection) ? connection_captures(p->connection) : NULL;
 }
 
 const struct region_counters *

@@ -24,6 +24,7 @@ struct publish_events {
 	void (*settled)(void *context, uint64_t generation);
 	void (*attack)(void *context, const struct abi_attack *attack);
 	void (*talker)(void *context, const struct abi_talker *talker);
+	void (*captured)(void *context, const struct abi_captured *captured); /* a CAPTURE record is answered */
 	void (*listed)(void *context, const struct abi_listed *listed); /* lists of prefixes are published, or why not */
 };
 
@@ -34,9 +35,12 @@ void publish_free(struct publish *publish); /* NULL is fine */
 /* Takes ownership of the image. */
 void publish_want(struct publish *publish, struct compiled *image);
 
-/* A LIST record, in the order of the calls, between transactions. Without a connection, or out of memory, it is lost: what
- * isn't there can't be sent, and a new connection asks for all. */
-void publish_list(struct publish *publish, const union abi_record *record);
+/* A record that is no part of a transaction (LIST, CAPTURE and its parts), in the order of the calls. Without a
+ * connection, or out of memory, it is lost: what isn't there can't be sent, and a new connection asks for all. */
+void publish_beside(struct publish *publish, const union abi_record *record);
+
+/* The rings of packets' copies, whose only reader the caller is; NULL as below. */
+struct region_captures *publish_captures(const struct publish *publish);
 
 /* For readers; NULL while there is no connection. Valid until the next callback `lost`. */
 const struct region_counters *publish_counters(const struct publish *publish);

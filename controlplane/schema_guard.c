@@ -152,7 +152,7 @@ read_filters(struct reading *r, const struct yaml_tree *value, const struct sche
 		{.name = "section", .parse = scalar_string, FIELD(model_filter_entry, section)},
 		{.name = "service", .parse = scalar_name, FIELD(model_filter_entry, service)},
 		{.name = "action", .parse = scalar_word, FIELD(model_filter_entry, action),
-		 .words = WORDS({"drop", ABI_FILTER_DROP}, {"count", ABI_FILTER_COUNT})},
+		 .words = WORDS({"drop", ABI_FILTER_DROP}, {"count", ABI_FILTER_COUNT}, {"sample", ABI_FILTER_SAMPLE})},
 	};
 	struct model_filter_entry *list = schema_list(r, value, key, sizeof(*list), &r->model->n_filters);
 	unsigned i = 0;

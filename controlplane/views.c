@@ -341,7 +341,8 @@ json_t *
 view_filters(const struct node *node)
 {
 	static const char *const actions[] = {
-		[ABI_FILTER_DROP] = "drop", [ABI_FILTER_COUNT] = "count", [ABI_FILTER_LIMIT] = "limit"};
+		[ABI_FILTER_DROP] = "drop", [ABI_FILTER_COUNT] = "count", [ABI_FILTER_LIMIT] = "limit",
+		[ABI_FILTER_SAMPLE] = "sample"};
 	const struct region_counters *counters = publish_counters(node->publish);
 	uint64_t now_s = (uint64_t)time(NULL);
 	json_t *list = json_array();

@@ -83,8 +83,8 @@ receive_line(int fd)
 	return NULL;
 }
 
-static enum client_outcome
-judge(json_t *reply, json_t **answer, char *text, size_t size)
+enum client_outcome
+client_judge(const json_t *reply, json_t **answer, char *text, size_t size)
 {
 	json_t *error = json_object_get(reply, "error");
 	json_t *result = json_object_get(reply, "result");
@@ -103,27 +103,49 @@ judge(json_t *reply, json_t **answer, char *text, size_t size)
 	return CLIENT_OK;
 }
 
+/* The reference to the message is taken over. */
+static int
+send_message(int fd, json_t *message)
+{
+	char *line = message ? json_dumps(message, JSON_COMPACT) : NULL;
+	int err = line ? send_all(fd, line) : -ENOMEM;
+
+	if (!err)
+		err = send_all(fd, "\n");
+	free(line);
+	json_decref(message);
+	return err;
+}
+
+int
+client_send(int fd, const char *method, json_t *params)
+{
+	return send_message(fd, json_pack("{s:s, s:i, s:s, s:o*}", "jsonrpc", "2.0", "id", 1, "method", method, "params",
+					  params));
+}
+
+int
+client_tell(int fd, const char *method)
+{
+	return send_message(fd, json_pack("{s:s, s:s}", "jsonrpc", "2.0", "method", method));
+}
+
 enum client_outcome
 client_call(int fd, const char *method, json_t *params, json_t **answer, char *text, size_t size)
 {
-	json_t *request = json_pack("{s:s, s:i, s:s, s:o*}", "jsonrpc", "2.0", "id", 1, "method", method, "params",
-				    params);
-	char *line = request ? json_dumps(request, JSON_COMPACT) : NULL;
 	enum client_outcome outcome = CLIENT_LOST;
-	char *reply_line = NULL;
+	char *line = NULL;
 	json_t *reply;
 
 	errno = 0;
-	if (line && send_all(fd, line) == 0 && send_all(fd, "\n") == 0)
-		reply_line = receive_line(fd);
+	if (client_send(fd, method, params) == 0)
+		line = receive_line(fd);
 	snprintf(text, size, "%s",
 		 errno == EAGAIN ? "the control plane doesn't answer" : "the control plane closed the connection");
-	reply = reply_line ? json_loads(reply_line, 0, NULL) : NULL;
-	if (reply_line)
-		outcome = judge(reply, answer, text, size);
+	reply = line ? json_loads(line, 0, NULL) : NULL;
+	if (line)
+		outcome = client_judge(reply, answer, text, size);
 	json_decref(reply);
-	free(reply_line);
 	free(line);
-	json_decref(request);
 	return outcome;
 }

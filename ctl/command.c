@@ -10,7 +10,11 @@
 
 #include "abi/control.h"
 
-enum { TIMEOUT_DEFAULT_S = 30, TIMEOUT_MAX_S = 86400 };
+enum {
+	TIMEOUT_DEFAULT_S = 30,
+	TIMEOUT_MAX_S = 86400,
+	OPTION_FIRST = 256, /* above the letters */
+};
 
 static const char usage[] =
 	"usage: nearcastctl [options] COMMAND\n"
@@ -24,6 +28,8 @@ static const char usage[] =
 	"  backend drain POOL/NAME       new flows go elsewhere, running ones finish; undrain undoes it\n"
 	"  node drain                    announce all VIPs as last choice, withdraw them when traffic has left, and wait until\n"
 	"                                it is safe; undrain undoes it\n"
+	"  capture                       copies of packets, as a pcapng file: --write FILE with --dropped, --passed, --reason,\n"
+	"                                --service, --expr, --sampled, --one-in, --count, --seconds, --snap; ^C ends it\n"
 	"  list add PREFIX ACTION        drop, allow or limit CLASS what comes from there, with --for and --comment\n"
 	"  list remove PREFIX            an entry that was made by hand\n"
 	"  bgp peers, bgp peer NAME      sessions; all of one: messages, capabilities, the last error\n"
@@ -56,13 +62,20 @@ static const char usage[] =
 	"  --anyway          bgp flowspec announce: a rule for what is not ours\n"
 	"  --received        bgp routes: the other direction\n"
 	"  --comment TEXT    list add: why\n"
-	"  --service NAME    filter add: of this service only\n"
-	"  --action WORD     filter add: drop or count\n"
+	"  --service NAME    filter add, capture: of this service only\n"
+	"  --action WORD     filter add: drop, count or sample (counted, and kept by captures)\n"
 	"  --object FILE, --section NAME   filter add: an eBPF object, and where its program is\n"
 	"  --no-wait         node drain: don't wait until traffic has gone\n"
 	"  --now             node drain: withdraw at once, without saying goodbye (RFC 8326)\n"
-	"  --reason TEXT     bgp shutdown: what the peer is told (RFC 9003)\n"
+	"  --reason TEXT     bgp shutdown: what the peer is told (RFC 9003); capture: a reason of `drops`\n"
 	"  --follow          bgp log: go on as things happen\n"
+	"  -w, --write FILE  capture: where to; - is the standard output: `... -w - | tcpdump -r -`\n"
+	"  --dropped, --passed   capture: such packets only; neither or both: all, answered ones too\n"
+	"  --sampled         capture: only what met a filter or signature with the action sample\n"
+	"  --expr EXPRESSION capture: what a tcpdump expression matches\n"
+	"  --one-in N        capture: one in so many\n"
+	"  -c, --count N, --seconds S   capture: when to end (10000, 60)\n"
+	"  --snap N          capture: octets of each packet (2048)\n"
 	"  --version, --help\n"
 	"exit: 0 done, 1 refused or not met in time, 2 usage, 3 no control plane there or it broke off\n";
 
@@ -161,6 +174,7 @@ static const struct {
 	{{"bgp", "open", ""}, "bgp.open"},
 	{{"bgp", "log"}, "bgp.log"},
 	{{"bgp", "monitors"}, "bgp.monitors"},
+	{{"capture"}, "capture"},
 	{{"list", "add", "", ""}, "list.add"},
 	{{"list", "add", "", "limit", ""}, "list.add"},
 	{{"list", "remove", ""}, "list.remove"},
@@ -169,8 +183,39 @@ static const struct {
 	{{"filter", "remove", ""}, "filter.remove"},
 };
 
+/* What an option's value is. */
+enum option_kind { OPTION_FLAG, OPTION_TEXT, OPTION_TIME, OPTION_NUMBER };
+
+static const struct choice {
+	const char *name;
+	char letter; /* 0: it has no short form */
+	enum option_kind kind;
+	size_t at; /* in struct command */
+} choices[] = {
+#define CHOICE(name, letter, kind, field) {name, letter, OPTION_##kind, offsetof(struct command, field)}
+	CHOICE("socket", 0, TEXT, socket),     CHOICE("json", 0, FLAG, is_json),
+	CHOICE("watch", 0, FLAG, is_watch),    CHOICE("all", 0, FLAG, is_all),
+	CHOICE("verbose", 0, FLAG, is_verbose), CHOICE("timeout", 0, TIME, timeout_s),
+	CHOICE("no-wait", 0, FLAG, no_wait),   CHOICE("for", 0, TEXT, lasts),
+	CHOICE("comment", 0, TEXT, comment),   CHOICE("service", 0, TEXT, service),
+	CHOICE("action", 0, TEXT, action),     CHOICE("object", 0, TEXT, object),
+	CHOICE("section", 0, TEXT, section),   CHOICE("now", 0, FLAG, is_now),
+	CHOICE("reason", 0, TEXT, reason),     CHOICE("follow", 0, FLAG, follows),
+	CHOICE("dropped", 0, FLAG, is_dropped), CHOICE("passed", 0, FLAG, is_passed),
+	CHOICE("sampled", 0, FLAG, only_sampled), CHOICE("expr", 0, TEXT, expression),
+	CHOICE("one-in", 0, NUMBER, nth),      CHOICE("write", 'w', TEXT, write),
+	CHOICE("count", 'c', NUMBER, count),   CHOICE("seconds", 0, NUMBER, seconds),
+	CHOICE("rate", 0, TEXT, rate),	       CHOICE("packets", 0, TEXT, packets),
+	CHOICE("sample", 0, FLAG, is_sampled), CHOICE("to", 0, TEXT, to),
+	CHOICE("community", 0, TEXT, community), CHOICE("anyway", 0, FLAG, is_anyway),
+	CHOICE("received", 0, FLAG, is_received),
+	CHOICE("snap", 0, NUMBER, snap),       CHOICE("version", 0, FLAG, wants_version),
+	CHOICE("help", 0, FLAG, wants_help),
+#undef CHOICE
+};
+
 static int
-seconds_parse(const char *text, double *out)
+time_parse(const char *text, double *out)
 {
 	char *end;
 	double value = strtod(text, &end);
@@ -189,123 +234,83 @@ seconds_parse(const char *text, double *out)
 	return 0;
 }
 
-/* One option; -EINVAL: getopt's '?', or a value that can't be taken. */
 static int
-option_take(struct command *c, int option, char fault[static COMMAND_FAULT_MAX])
+number_parse(const char *text, unsigned *out)
 {
-	switch (option) {
-	case 's':
-		c->socket = optarg;
-		return 0;
-	case 'j':
-		c->is_json = true;
-		return 0;
-	case 'w':
-		c->is_watch = true;
-		return 0;
-	case 'a':
-		c->is_all = true;
-		return 0;
-	case 'v':
-		c->is_verbose = true;
-		return 0;
-	case 'n':
-		c->no_wait = true;
-		return 0;
-	case 'f':
-		c->lasts = optarg;
-		return 0;
-	case 'c':
-		c->comment = optarg;
-		return 0;
-	case 'S':
-		c->service = optarg;
-		return 0;
-	case 'A':
-		c->action = optarg;
-		return 0;
-	case 'O':
-		c->object = optarg;
-		return 0;
-	case 'E':
-		c->section = optarg;
-		return 0;
-	case 'N':
-		c->is_now = true;
-		return 0;
-	case 'r':
-		c->reason = optarg;
-		return 0;
-	case 'F':
-		c->follows = true;
-		return 0;
-	case 'R':
-		c->rate = optarg;
-		return 0;
-	case 'P':
-		c->packets = optarg;
-		return 0;
-	case 'M':
-		c->is_sampled = true;
-		return 0;
-	case 'T':
-		c->to = optarg;
-		return 0;
-	case 'C':
-		c->community = optarg;
-		return 0;
-	case 'Y':
-		c->is_anyway = true;
-		return 0;
-	case 'I':
-		c->is_received = true;
-		return 0;
-	case 'V':
-		c->wants_version = true;
-		return 0;
-	case 'h':
-		c->wants_help = true;
-		return 0;
-	case 't':
-		if (seconds_parse(optarg, &c->timeout_s) == 0)
-			return 0;
-		snprintf(fault, COMMAND_FAULT_MAX, "--timeout %.40s: write a time as 500ms, 30s or 2m, a day at most",
-			 optarg);
+	char *end;
+	unsigned long value = strtoul(text, &end, 10);
+
+	if (*text < '0' || *text > '9' || *end || value == 0 || value > INT32_MAX)
 		return -EINVAL;
-	default:
+	*out = (unsigned)value;
+	return 0;
+}
+
+/* NULL, or what the value has to be. */
+static const char *
+option_take(struct command *c, const struct choice *choice, const char *value)
+{
+	void *at = (char *)c + choice->at;
+
+	switch (choice->kind) {
+	case OPTION_FLAG:
+		*(bool *)at = true;
+		return NULL;
+	case OPTION_TEXT:
+		*(const char **)at = value;
+		return NULL;
+	case OPTION_TIME:
+		return time_parse(value, at) == 0 ? NULL : "write a time as 500ms, 30s or 2m, a day at most";
+	case OPTION_NUMBER:
+		return number_parse(value, at) == 0 ? NULL : "write a number from 1";
+	}
+	return NULL;
+}
+
+/* The index of a choice that getopt_long gave by its place or its letter; -1: '?'. */
+static int
+choice_lookup(int option)
+{
+	for (unsigned i = 0; i < ARRAY_LEN(choices); i++) {
+		if (option == OPTION_FIRST + (int)i || (choices[i].letter && option == choices[i].letter))
+			return (int)i;
+	}
+	return -1;
+}
+
+static int
+options_parse(int argc, char **argv, struct command *c, char fault[static COMMAND_FAULT_MAX])
+{
+	struct option longs[ARRAY_LEN(choices) + 1] = {0};
+	int option;
+
+	for (unsigned i = 0; i < ARRAY_LEN(choices); i++)
+		longs[i] = (struct option){choices[i].name, choices[i].kind == OPTION_FLAG ? no_argument : required_argument,
+					   NULL, OPTION_FIRST + (int)i};
+	optind = 0; /* glibc: begin anew */
+	opterr = 0;
+	while ((option = getopt_long(argc, argv, "w:c:", longs, NULL)) != -1) {
+		int at = choice_lookup(option);
+		const char *wrong = "unknown option, or its value is missing";
+
+		if (at >= 0)
+			wrong = option_take(c, &choices[at], optarg);
+		if (!wrong)
+			continue;
+		snprintf(fault, COMMAND_FAULT_MAX, at < 0 ? "%s%.60s: %s" : "--%s %.40s: %s", at < 0 ? "" : choices[at].name,
+			 at < 0 ? argv[optind - 1] : optarg, wrong);
 		return -EINVAL;
 	}
+	return 0;
 }
 
 int
 command_parse(int argc, char **argv, struct command *command, char fault[static COMMAND_FAULT_MAX])
 {
-	static const struct option longs[] = {
-		{"socket", required_argument, NULL, 's'},  {"json", no_argument, NULL, 'j'},
-		{"watch", no_argument, NULL, 'w'},	   {"all", no_argument, NULL, 'a'},
-		{"verbose", no_argument, NULL, 'v'},
-		{"timeout", required_argument, NULL, 't'}, {"no-wait", no_argument, NULL, 'n'},
-		{"for", required_argument, NULL, 'f'},	   {"comment", required_argument, NULL, 'c'},
-		{"service", required_argument, NULL, 'S'}, {"action", required_argument, NULL, 'A'},
-		{"object", required_argument, NULL, 'O'},  {"section", required_argument, NULL, 'E'},
-		{"now", no_argument, NULL, 'N'},	   {"reason", required_argument, NULL, 'r'},
-		{"follow", no_argument, NULL, 'F'},	   {"rate", required_argument, NULL, 'R'},
-		{"packets", required_argument, NULL, 'P'}, {"sample", no_argument, NULL, 'M'},
-		{"to", required_argument, NULL, 'T'},	   {"community", required_argument, NULL, 'C'},
-		{"anyway", no_argument, NULL, 'Y'},	   {"received", no_argument, NULL, 'I'},
-		{"version", no_argument, NULL, 'V'},	   {"help", no_argument, NULL, 'h'},
-		{0},
-	};
 	struct command c = {.socket = CONTROL_SOCKET_DEFAULT};
-	int option;
 
-	optind = 0; /* glibc: begin anew */
-	opterr = 0;
-	while ((option = getopt_long(argc, argv, "", longs, NULL)) != -1) {
-		snprintf(fault, COMMAND_FAULT_MAX, "%.60s: unknown option, or its value is missing", argv[optind - 1]);
-		if (option_take(&c, option, fault) != 0)
-			return -EINVAL;
-	}
+	if (options_parse(argc, argv, &c, fault) != 0)
+		return -EINVAL;
 	for (; optind < argc && c.n_words < COMMAND_WORDS_MAX; optind++)
 		c.words[c.n_words++] = argv[optind];
 	snprintf(fault, COMMAND_FAULT_MAX, "%s", c.n_words == 0 ? "a command is missing" : "too many words");
@@ -419,6 +424,27 @@ originate_params(const struct command *c)
 }
 
 static json_t *
+capture_params(const struct command *c)
+{
+	const struct {
+		const char *name;
+		unsigned value;
+	} numbers[] = {{"count", c->count}, {"seconds", c->seconds}, {"sample", c->nth}, {"snap", c->snap}};
+	json_t *params = json_pack("{s:b}", "sampled", c->only_sampled);
+
+	if (c->is_dropped != c->is_passed)
+		param_add(params, "ends", c->is_dropped ? "dropped" : "passed");
+	param_add(params, "reason", c->reason);
+	param_add(params, "service", c->service);
+	param_add(params, "expression", c->expression);
+	for (unsigned i = 0; i < ARRAY_LEN(numbers); i++) {
+		if (numbers[i].value)
+			json_object_set_new(params, numbers[i].name, json_integer(numbers[i].value));
+	}
+	return params;
+}
+
+static json_t *
 session_params(const struct command *c)
 {
 	const char *what = c->words[1], *of = c->n_words > 2 ? c->words[2] : NULL;
@@ -452,6 +478,8 @@ params_of(const struct command *c)
 		return filter_params(c);
 	if (strcmp(c->words[0], "bgp") == 0)
 		return bgp_params(c);
+	if (strcmp(c->words[0], "capture") == 0)
+		return capture_params(c);
 	if (strcmp(c->words[0], "node") == 0)
 		return json_pack("{s:b}", "now", c->is_now);
 	if (strcmp(c->words[0], "talkers") == 0)

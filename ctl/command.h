@@ -38,6 +38,15 @@ struct command {
 	const char *packets;
 	const char *to;
 	const char *community;
+	const char *write;	/* a capture's file; "-": the standard output */
+	const char *expression;
+	bool is_dropped;
+	bool is_passed;
+	bool only_sampled;
+	unsigned nth;	  /* --one-in N; 0: not given, as those that follow */
+	unsigned count;
+	unsigned seconds;
+	unsigned snap;
 	unsigned n_words;
 	const char *words[COMMAND_WORDS_MAX];
 };

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "ctl/capture.h"
 #include "ctl/client.h"
 #include "ctl/command.h"
 
@@ -105,16 +106,21 @@ call_make(const struct command *c, const char *method, json_t *params, struct ca
 	close(fd);
 }
 
-/* The exit code. */
+/* The exit code, as what follows. */
+static int
+unreachable(const struct command *c, int err)
+{
+	fprintf(stderr, "nearcastctl: %s: %s: %s\n", c->socket, strerror(-err), advice(err));
+	return COMMAND_UNREACHABLE;
+}
+
 static int
 call_report(const struct command *c, const char *method, struct call *call)
 {
 	int status = 0;
 
-	if (call->err) {
-		fprintf(stderr, "nearcastctl: %s: %s: %s\n", c->socket, strerror(-call->err), advice(call->err));
-		return COMMAND_UNREACHABLE;
-	}
+	if (call->err)
+		return unreachable(c, call->err);
 	if (call->outcome != CLIENT_OK) {
 		fprintf(stderr, "nearcastctl: %s\n", call->text);
 		return call->outcome == CLIENT_REFUSED ? COMMAND_REFUSED : COMMAND_UNREACHABLE;
@@ -216,10 +222,26 @@ follow(const struct command *c, const char *method)
 }
 
 static int
+capture(const struct command *c, json_t *params)
+{
+	int fd = client_open(c->socket, ANSWER_S), status;
+
+	if (fd < 0) {
+		json_decref(params);
+		return unreachable(c, fd);
+	}
+	status = capture_run(fd, c, params);
+	close(fd);
+	return status;
+}
+
+static int
 run(const struct command *c, const char *method, json_t *params)
 {
 	int status = 0;
 
+	if (strcmp(method, "capture") == 0)
+		return capture(c, params);
 	if (c->follows && strcmp(method, "bgp.log") == 0) {
 		json_decref(params);
 		return follow(c, method);

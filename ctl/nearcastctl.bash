@@ -5,14 +5,14 @@ _nearcastctl() {
 	for word in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
 		if [ "$skip" = yes ]; then skip=no; continue; fi
 		case $word in
-		--socket | --timeout | --for | --comment | --service | --action | --object | --section | --reason | --rate | --packets | --to | --community) skip=yes ;;
+		--socket | --timeout | --for | --comment | --service | --action | --object | --section | --reason | --rate | --packets | --to | --community | -w | --write | -c | --count | --seconds | --snap | --one-in | --expr) skip=yes ;;
 		--*) ;;
 		*) words+=("$word") ;;
 		esac
 	done
 	local choices
 	case "${words[*]}" in
-	'') choices='status services backends vips bgp bfd workers ports drops attacks talkers lists signatures filters imports reload backend node list filter wait' ;;
+	'') choices='status services backends vips bgp bfd workers ports drops attacks talkers lists signatures filters imports capture reload backend node list filter wait' ;;
 	backend | node) choices='drain undrain' ;;
 	list | filter) choices='add remove' ;;
 	bgp) choices='peers peer listen routes explain flowspec blackhole announce withdraw release refresh shutdown open log monitors' ;;
@@ -32,7 +32,7 @@ _nearcastctl() {
 	*) choices='' ;;
 	esac
 	case $current in
-	-*) choices='--socket --json --watch --all --verbose --timeout --for --comment --service --action --object --section --no-wait --now --reason --follow --received --rate --packets --sample --to --community --anyway --version --help' ;;
+	-*) choices='--socket --json --watch --all --verbose --timeout --for --comment --service --action --object --section --no-wait --now --reason --follow --received --rate --packets --sample --to --community --anyway --dropped --passed --sampled --expr --one-in --write --count --seconds --snap --version --help' ;;
 	esac
 	mapfile -t COMPREPLY < <(compgen -W "$choices" -- "$current")
 }

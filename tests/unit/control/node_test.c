@@ -16,6 +16,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "base/base64.h"
 #include "base/clock.h"
 #include "controlplane/node.h"
 
@@ -58,6 +59,9 @@ static struct {
 	struct region_rings rings;
 	struct region_counters counters;
 	struct region_captures captures;
+	struct abi_capture capture; /* the last that was asked for or stopped */
+	unsigned n_parts;
+	uint16_t capture_error; /* of the answer to the next START */
 	char text[1 << 20];
 } t;
 
@@ -82,9 +86,16 @@ on_commands(evutil_socket_t fd, short what, void *context)
 	cr_assert_eq(read(fd, &count, sizeof(count)), sizeof(count));
 	while (ring_pop(&t.rings.commands, &record) == 1) {
 		union abi_record ack = {.ack = {.type = ABI_ACK, .generation = record.commit.generation}};
+		union abi_record captured = {.captured = {.type = ABI_CAPTURED, .token = record.capture.token}};
 
 		if (record.type == ABI_COMMIT)
 			cr_assert(ring_push(&t.rings.replies, &ack));
+		t.n_parts += record.type == ABI_CAPTURE_PART;
+		if (record.type != ABI_CAPTURE)
+			continue;
+		t.capture = record.capture;
+		captured.captured.error = record.capture.op == ABI_CAPTURE_START ? t.capture_error : 0;
+		cr_assert(ring_push(&t.rings.replies, &captured));
 	}
 	cr_assert_eq(write(t.rings.reply_event, &one, sizeof(one)), sizeof(one));
 }
@@ -194,14 +205,13 @@ teardown(void)
 
 TestSuite(node, .init = setup, .fini = teardown, .timeout = 60);
 
-/* Text goes out; what comes until `end` is in it, or the other side closes, comes back. */
+/* What comes until `end` is in it, or the other side closes. */
 static const char *
-converse(int fd, const char *text, const char *end)
+hear(int fd, const char *end)
 {
 	static const struct timeval soon = {.tv_usec = 10000};
 	size_t len = 0;
 
-	cr_assert_eq(send(fd, text, strlen(text), MSG_NOSIGNAL), (ssize_t)strlen(text));
 	for (;;) {
 		ssize_t n;
 
@@ -211,14 +221,23 @@ converse(int fd, const char *text, const char *end)
 		len += n > 0 ? (size_t)n : 0;
 		t.text[len] = '\0';
 		if (n == 0 || (end && strstr(t.text, end)))
-			break;
+			return t.text;
 	}
+}
+
+/* Text goes out, and what is heard comes back. */
+static const char *
+converse(int fd, const char *text, const char *end)
+{
+	cr_assert_eq(send(fd, text, strlen(text), MSG_NOSIGNAL), (ssize_t)strlen(text));
+	hear(fd, end);
 	close(fd);
 	return t.text;
 }
 
-static json_t *
-call(const char *method, const char *params)
+/* A new client that has asked for it. */
+static int
+ask(const char *method, const char *params)
 {
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
 	int fd = socket(AF_UNIX, SOCK_STREAM, 0);
@@ -228,7 +247,18 @@ call(const char *method, const char *params)
 	cr_assert_eq(connect(fd, (struct sockaddr *)&address, sizeof(address)), 0);
 	snprintf(request, sizeof(request), "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"%s\",\"params\":%s}\n", method,
 		 params);
-	return json_loads(converse(fd, request, "\n"), 0, NULL);
+	cr_assert_eq(send(fd, request, strlen(request), MSG_NOSIGNAL), (ssize_t)strlen(request));
+	return fd;
+}
+
+static json_t *
+call(const char *method, const char *params)
+{
+	int fd = ask(method, params);
+
+	hear(fd, "\n");
+	close(fd);
+	return json_loads(t.text, 0, NULL);
 }
 
 static const char *
@@ -289,6 +319,16 @@ Test(node, answers_every_method_and_refuses_wrong_parameters)
 		{"backend.drain", "{\"backend\":7}", -32602, "name it as POOL/NAME"},
 		{"node.drain", "{}", 0, "\"draining\": true"},
 		{"node.undrain", "{}", 0, "\"draining\": false"},
+		{"capture", "{\"ends\":\"lost\"}", -32602, "is not dropped, passed or all"},
+		{"capture", "{\"reason\":\"whim\"}", -32602, "by the reason \\\"whim\\\""},
+		{"capture", "{\"ends\":\"passed\",\"reason\":\"land\"}", -32602, "no packet is passed by the reason"},
+		{"capture", "{\"count\":0}", -32602, "count is a number from 1 to 1000000"},
+		{"capture", "{\"seconds\":\"5\"}", -32602, "seconds is a number from 1 to 86400"},
+		{"capture", "{\"snap\":2049}", -32602, "snap is a number from 1 to 2048"},
+		{"capture", "{\"sample\":-1}", -32602, "sample is a number from 1"},
+		{"capture", "{\"service\":\"nobody\"}", -32602, "there is no service nobody"},
+		{"capture", "{\"expression\":\"udp and\"}", -32602, "syntax error"},
+		{"capture.stop", "{}", 1, "this client has no capture"},
 		{"reload", "{}", 0, "\"generation\": 1"},
 		{"none", "{}", -32601, "there is no method"},
 	};
@@ -377,6 +417,119 @@ Test(node, shows_attacks_and_talkers_that_the_dataplane_tells_of)
 	while (!strstr(get("/metrics"), "\nnearcast_service_under_attack{service=\"dns\"} 0\n"))
 		continue;
 	cr_expect_not_null(strstr(get("/metrics"), "\nnearcast_attacks_total 1\n"));
+}
+
+/* What the dataplane's worker copies. */
+static void
+copy(const struct abi_capture_slot *slot)
+{
+	struct abi_capture_slot *to = capture_ring_claim(&t.captures.rings[1]);
+
+	cr_assert_not_null(to);
+	*to = *slot;
+	to->token = t.capture.token;
+	capture_ring_push(&t.captures.rings[1]);
+}
+
+/* Of all notifications that were heard, the octets of the file; returns the last line. */
+static const char *
+file_of(uint8_t *out, size_t room, size_t *len)
+{
+	char *line = t.text, *newline;
+
+	*len = 0;
+	while ((newline = strchr(line, '\n')) && newline[1]) {
+		json_t *told = json_loadb(line, (size_t)(newline - line), 0, NULL);
+		const char *text = json_string_value(json_object_get(json_object_get(told, "params"), "octets"));
+		long n = text ? base64_decode(text, out + *len, room - *len) : -1;
+
+		cr_assert_geq(n, 0, "%.80s", line);
+		*len += (size_t)n;
+		json_decref(told);
+		line = newline + 1;
+	}
+	return line;
+}
+
+static const struct abi_capture_slot web_slot = {.time_ns = 1, .len = 60, .held = 4, .service = 2,
+						 .verdict = VERDICT_REFLECTOR, .octets = "\xca\xfe\xba\xbe"};
+
+Test(node, tells_a_client_the_copies_of_packets_as_a_file_and_what_was_missed)
+{
+	static uint8_t file[8192];
+	const char *last;
+	size_t len;
+	int fd;
+
+	wait_served();
+	atomic_store(&region_services(&t.counters)[2].key, compile_key("http"));
+	fd = ask("capture", "{\"ends\":\"dropped\",\"service\":\"http\",\"expression\":\"tcp\",\"count\":3,\"sample\":10}");
+	hear(fd, "captured");
+	cr_expect_eq(t.capture.op, ABI_CAPTURE_START);
+	cr_expect_eq(t.capture.service, compile_key("http"));
+	cr_expect_eq(t.capture.nth, 10);
+	cr_expect_eq(t.capture.limit, 3);
+	cr_expect_eq(t.capture.verdicts[0] >> VERDICT_REFLECTOR & 1, 1);
+	cr_expect_eq(t.capture.verdicts[0] >> VERDICT_FORWARDED & 1, 0);
+	cr_expect_gt(t.capture.n_insns, 0);
+	cr_expect_eq(t.n_parts, (t.capture.n_insns + ABI_FILTER_PART_INSNS - 1) / ABI_FILTER_PART_INSNS);
+	copy(&web_slot);
+	*capture_ring_claim(&t.captures.rings[1]) = web_slot; /* of a capture that is over */
+	capture_ring_push(&t.captures.rings[1]);
+	copy(&web_slot);
+	atomic_store(&t.captures.rings[1].shared->lost, 5);
+	copy(&web_slot);
+	copy(&web_slot); /* one more than was asked for */
+	last = strstr(hear(fd, "\"result\""), "\"result\"");
+	cr_expect_not_null(strstr(last, "\"packets\":3,\"missed\":5,"), "%s", t.text);
+	cr_expect_not_null(strstr(last, "\"ended\":\"count\""), "%s", t.text);
+	cr_expect_eq(t.capture.op, ABI_CAPTURE_STOP);
+	close(fd);
+	fd = ask("capture", "{}");
+	hear(fd, "captured");
+	for (unsigned i = 0; i < 3; i++)
+		copy(&web_slot);
+	cr_assert_eq(send(fd, "{\"jsonrpc\":\"2.0\",\"method\":\"capture.stop\"}\n", 43, 0), 43);
+	hear(fd, "\"result\"");
+	last = file_of(file, sizeof(file), &len);
+	cr_expect_not_null(strstr(last, "\"packets\":3,\"missed\":0,"), "%s", last);
+	cr_expect_not_null(strstr(last, "\"ended\":\"client\""), "%s", last);
+	cr_expect_not_null(memmem(file, len, "\xca\xfe\xba\xbe", 4));
+	cr_expect_not_null(memmem(file, len, "dropped: reflector, service http", 32));
+	close(fd);
+}
+
+Test(node, ends_a_capture_that_the_dataplane_refuses_or_breaks)
+{
+	struct abi_capture_slot bad = web_slot;
+	int fd, other;
+
+	wait_served();
+	t.capture_error = ENOENT;
+	fd = ask("capture", "{\"service\":\"http\"}");
+	cr_expect_not_null(strstr(hear(fd, "\n"), "the dataplane refuses it: it has no such service yet"));
+	close(fd);
+	t.capture_error = 0;
+	fd = ask("capture", "{}");
+	hear(fd, "captured");
+	other = ask("capture", "{}");
+	cr_expect_not_null(strstr(hear(other, "\n"), "another capture runs"));
+	close(other);
+	bad.port = 1; /* there is port 0 alone */
+	copy(&bad);
+	cr_expect_not_null(strstr(hear(fd, "error"), "the dataplane broke its ring of copies"));
+	close(fd);
+	fd = ask("capture", "{}");
+	hear(fd, "captured");
+	close(fd); /* its client has gone */
+	while (t.capture.op != ABI_CAPTURE_STOP)
+		json_decref(call("status", "{}"));
+	fd = ask("capture", "{}");
+	hear(fd, "captured");
+	event_del(t.commands);
+	shutdown(t.peer, SHUT_RDWR);
+	cr_expect_not_null(strstr(hear(fd, "error"), "the dataplane has gone"));
+	close(fd);
 }
 
 Test(node, keeps_what_it_has_when_a_reload_is_refused)

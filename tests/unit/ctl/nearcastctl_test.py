@@ -122,7 +122,7 @@ def complete(line, path):
 
 
 @pytest.mark.parametrize("line, offers", [
-    ("nearcastctl ", "status services backends vips bgp bfd workers ports drops attacks talkers lists signatures filters imports reload backend node list filter wait"),
+    ("nearcastctl ", "status services backends vips bgp bfd workers ports drops attacks talkers lists signatures filters imports capture reload backend node list filter wait"),
     ("nearcastctl b", "backends bgp bfd backend"),
     ("nearcastctl backend ", "drain undrain"),
     ("nearcastctl node u", "undrain"),
@@ -130,6 +130,8 @@ def complete(line, path):
     ("nearcastctl --socket /x wait a", "announced"),
     ("nearcastctl --timeout 5s --json no", "node"),
     ("nearcastctl --ti", "--timeout"),
+    ("nearcastctl capture --sam", "--sample --sampled"),
+    ("nearcastctl capture -w file --seconds 5 --expr udp stat", ""),
     ("nearcastctl backends ", "dns web"),
     ("nearcastctl backend drain ", "web/s1 web/s2 dns/s1"),
     ("nearcastctl backend undrain d", "dns/s1"),

@@ -121,6 +121,26 @@ Test(filter, runs_in_order_and_counts_without_dropping)
 	frames_clear(&burst);
 }
 
+Test(filter, tells_the_first_that_samples_and_lets_the_packet_go_on)
+{
+	struct program udp = compiled("udp"), tcp = compiled("tcp");
+	const struct program *programs[] = {&tcp, &udp, &udp, &udp};
+	struct filters *filters = filters_of(
+		programs, 4, (const uint8_t[]){ABI_FILTER_SAMPLE, ABI_FILTER_COUNT, ABI_FILTER_SAMPLE, ABI_FILTER_SAMPLE});
+
+	cr_assert_not_null(filters);
+	mark = 0;
+	cr_expect_not(filter_packet(filters, 0, packet(NTP4), NOW, &mark));
+	cr_expect_eq(mark, filters->list[2].key);
+	cr_expect_neq(mark, filters->list[3].key);
+	cr_expect_eq(filters_hits(filters, 3), 1, "later ones count still");
+	mark = 5;
+	cr_expect_not(filter_packet(filters, 0, &burst.packets[0], NOW, &mark));
+	cr_expect_eq(mark, 5, "a signature was first");
+	filters_free(filters);
+	frames_clear(&burst);
+}
+
 /* libpcap's own interpreter says what is right, over frames with octets turned at random and cut anywhere. */
 Test(filter, agrees_with_libpcap_on_every_mutated_frame)
 {
