@@ -317,7 +317,7 @@ main(int argc, char **argv)
 {
 	static struct bench bench = {.config = {.hold_s = 9, .reconnect_s = 1, .role = BGP_ROLE_NONE}};
 
-	log_init("bench-bgp-peers", LOG_WARNING);
+	log_init("bench-bgp-peers", LOG_ERROR);
 	if (!options_parse(argc, argv, &bench))
 		return 2;
 	bench.polled[LISTENER] = (struct pollfd){.fd = bench.dials ? -1 : listener_open(), .events = POLLIN};

@@ -38,7 +38,7 @@ def config(directory, n_vips, n_peers, hold):
             "max_prefixes: 1000000}\n"
             + "vips:\n" + "".join(f"  - {{name: vip{i}, prefix: {vip}/32}}\n" for i, vip in enumerate(vips))
             + "pools:\n  - name: pool\n    encapsulation: ipip\n    health:\n"
-            f"      interval: {CHECK_MS}ms\n      timeout: 200ms\n      rise: 1\n      fall: 3\n      jitter: 0%\n"
+            f"      interval: {CHECK_MS}ms\n      timeout: 200ms\n      rise: 1\n      fall: 10\n      jitter: 0%\n"
             "      checks: [{kind: http, port: 80, path: /, status: 200}]\n"
             f"    backends: [{{name: b, address: {BACKEND}}}]\n"
             "services:\n" + "".join(f"  - {{name: s{i}, vip: vip{i}, protocol: tcp, port: 80, pool: pool}}\n" for i in range(n_vips)))
