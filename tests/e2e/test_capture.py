@@ -150,8 +150,8 @@ def test_rules_that_sample_feed_captures(guarded, tmp_path):
     ended(process)
     assert [comment.partition(", ")[2] for _, _, comment in read(file)[1]] == [
         f"service dns4, sampled by filter {number}", "service dns4, sampled by signature tagged"]
-    assert {row["id"]: row["hits"] for row in pop.json("filters")} == {str(number): 1}
-    assert [row["hits"] for row in pop.json("signatures")] == [1]
+    wait("the filter's hit", lambda: {row["id"]: row["hits"] for row in pop.json("filters")} == {str(number): 1})
+    wait("the signature's hit", lambda: [row["hits"] for row in pop.json("signatures")] == [1])
     pop.ctl("filter", "remove", str(number))
     pop.edit(f"  signatures: {rules}\n", "")
     pop.ctl("reload")
