@@ -17,8 +17,9 @@ import time
 
 import pytest
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
-BUILD = pathlib.Path(os.environ.get("NEARCAST_BUILD", ROOT / "build"))
+from daemons import wait
+from lab import BUILD, ip
+
 PROGRAM, CTL = BUILD / "controlplane/nearcast-controlplane", BUILD / "ctl/nearcastctl"
 NAME = f"ncb{os.getpid() % 100000}"
 OURS, NEAR, FAR_OURS, FAR = "10.77.0.1", "10.77.0.2", "10.78.0.1", "10.79.0.2"
@@ -28,20 +29,6 @@ pytestmark = [
     pytest.mark.skipif(os.geteuid() != 0, reason="network namespaces need root"),
     pytest.mark.skipif(not PROGRAM.exists(), reason=f"{PROGRAM} is not built"),
 ]
-
-
-def wait(what, condition, seconds=20.0):
-    end = time.monotonic() + seconds
-    while True:
-        value = condition()
-        if value:
-            return value
-        assert time.monotonic() < end, f"waited {seconds} s in vain for {what}"
-        time.sleep(0.05)
-
-
-def ip(*words):
-    subprocess.run(["ip", *words], check=True)
 
 
 def join(one, name_one, other, name_other, *addresses):

@@ -11,14 +11,13 @@ import pathlib
 import re
 import signal
 import subprocess
-import time
 
 import pytest
 
 import peers
+from daemons import wait
+from lab import BUILD, ip
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
-BUILD = pathlib.Path(os.environ.get("NEARCAST_BUILD", ROOT / "build"))
 NAME = f"ncl{os.getpid() % 100000}"
 EDGE, NEAR, FAR = f"{NAME}-e", f"{NAME}-n", f"{NAME}-f"
 V4, V6 = "10.99.0.1/32", "fd99::1/128"
@@ -41,21 +40,6 @@ HOP = 'next_hop: {ipv4: 10.77.0.1, ipv6: "fd77::1"}'
 NAMED = "{name: router, address: 10.77.0.2, as: 65002, passive: true, " + HOP
 RANGE = "{name: rack, range: 10.77.0.0/28, as: 65002-65010, max: 4, " + HOP
 OTHER = "{name: other, address: 10.77.0.250, as: 65003, passive: true}"
-
-
-def wait(what, condition, seconds=20.0):
-    """Waits for a condition, never for a time; gives what it gave."""
-    end = time.monotonic() + seconds
-    while True:
-        value = condition()
-        if value:
-            return value
-        assert time.monotonic() < end, f"waited {seconds} s in vain for {what}"
-        time.sleep(0.05)
-
-
-def ip(*words):
-    subprocess.run(["ip", *words], check=True)
 
 
 class Edge:
