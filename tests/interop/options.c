@@ -2,6 +2,7 @@
 #include "options.h"
 
 #include <getopt.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -66,6 +67,9 @@ option_set(struct bgp_config *config, int which, const char *text)
 		return addr_parse(text, &config->local) == 0;
 	case 'n':
 		return next_hop_parse(text, config);
+	case 'i':
+		snprintf(config->interface, sizeof(config->interface), "%s", text);
+		return true;
 	case 'k':
 		return key_parse(text, config);
 	case 'o':
@@ -105,6 +109,7 @@ options_parse(int argc, char **argv, struct bgp_config *config, bool *listens)
 		{"extended-next-hop", no_argument, NULL, EXTENDED_NEXT_HOP},
 		{"flowspec", no_argument, NULL, FLOWSPEC},
 		{"local", required_argument, NULL, 'a'},
+		{"interface", required_argument, NULL, 'i'},
 		{"next-hop", required_argument, NULL, 'n'},
 		{"md5", required_argument, NULL, 'k'},
 		{"role", required_argument, NULL, 'o'},
