@@ -464,10 +464,11 @@ region_recv_welcome(int socket, struct abi_welcome *welcome, int fds[static ABI_
 	union fds_control control = {{0}};
 	struct abi_welcome got;
 	struct iovec part = {.iov_base = &got, .iov_len = sizeof(got)};
+	/* Not CMSG_SPACE, whose padding would let the kernel hand over one descriptor more than `taken` holds. */
 	struct msghdr message = {.msg_iov = &part,
 				 .msg_iovlen = 1,
 				 .msg_control = control.octets,
-				 .msg_controllen = sizeof(control.octets)};
+				 .msg_controllen = CMSG_LEN(ABI_WELCOME_FDS * sizeof(int))};
 	int taken[ABI_WELCOME_FDS] = {-1, -1, -1, -1, -1};
 	ssize_t len = recvmsg(socket, &message, MSG_CMSG_CLOEXEC);
 	size_t n;
