@@ -70,13 +70,14 @@ make() {
 		"${sources[@]}" "${flags[@]}"
 }
 
-# bgp_messages FILE DIR: the messages of a file of JSON lines, as files.
+# bgp_messages FILE DIR: the messages of a file of JSON lines, each to a session that is up (tests/fuzz/fsm_fuzz.c).
 bgp_messages() {
 	/usr/bin/python3 - "$@" <<-'END'
 	import json, pathlib, sys
+	up = bytes([2, 2, 12, 1, 9, 4, 0x1f, 5, 9, 0])
 	for line in open(sys.argv[1]):
 	    row = json.loads(line)
-	    (pathlib.Path(sys.argv[2]) / row["id"]).write_bytes(bytes.fromhex(row["hex"]))
+	    (pathlib.Path(sys.argv[2]) / row["id"]).write_bytes(up + bytes.fromhex(row["hex"]))
 	END
 }
 
@@ -211,12 +212,14 @@ seed() {
 	guard) packet_seeds "$corpus" ;;
 	events) event_seeds "$corpus" ;;
 	capture) capture_seeds "$corpus" ;;
-	fsm) session_seeds "$corpus" ;;
+	fsm)
+		session_seeds "$corpus"
+		[ ! -f ../shared/bgp/messages.jsonl ] || bgp_messages ../shared/bgp/messages.jsonl "$corpus"
+		;;
 	program)
 		echo 'udp and src port 123 and greater 400' >"$corpus/expression"
 		clang -O2 -target bpf -I "/usr/include/$(uname -m)-linux-gnu" -c tests/unit/guard/filter.bpf.c -o "$corpus/object"
 		;;
-	bgp) [ ! -f ../shared/bgp/messages.jsonl ] || bgp_messages ../shared/bgp/messages.jsonl "$corpus" ;;
 	imports) if [ -f ../shared/bgp/messages.jsonl ]; then import_seeds "$corpus" ../shared/bgp/messages.jsonl; else import_seeds "$corpus"; fi ;;
 	update) [ ! -f ../shared/bgp/messages.jsonl ] || bgp_bodies ../shared/bgp/messages.jsonl "$corpus" ;;
 	esac

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* sources: controlplane/{config,config_*,schema*,reflectors,guard,mapping,scalar,yaml,model}.c bgp/{path,community}.c base/?*.c */
-/* packages: yaml-0.1 */
+/* sources: controlplane/{config,config_*,schema*,reflectors,guard,mapping,scalar,yaml,model}.c bgp/{path,community,bfd_auth}.c base/?*.c */
+/* packages: yaml-0.1 libcrypto */
 /* Any octets as a configuration: a model, or errors; and what is printed of a model is taken again. */
 #include <stdio.h>
 #include <stdlib.h>

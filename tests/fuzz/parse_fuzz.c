@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* sources: dataplane/stage/?*.c abi/ring.c base/?*.c */
+/* sources: dataplane/stage/?*.c abi/?*.c base/?*.c */
 /* packages: libdpdk libhs libpcap */
 /*
  * Frames through parse, classify and steer's hash, without an EAL: the mbuf is a plain one whose data ends where

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* sources: controlplane/{rules*,config*,schema*,reflectors,guard,mapping,scalar,yaml,model}.c bgp/{path,community}.c abi/signature.c base/?*.c */
-/* packages: yaml-0.1 libhs */
+/* sources: controlplane/{rules*,config*,schema*,reflectors,guard,mapping,scalar,yaml,model}.c bgp/{path,community,bfd_auth}.c abi/signature.c base/?*.c */
+/* packages: yaml-0.1 libhs libcrypto */
 /* Any octets as a file of signatures: rules that are sound, or errors. */
 #include <errno.h>
 #include <stdlib.h>
