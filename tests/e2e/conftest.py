@@ -6,26 +6,13 @@ import sys
 import pytest
 
 sys.path.insert(0, os.path.dirname(__file__))
-from pop import Pop  # noqa: E402
+from pop import pop_up  # noqa: E402
 
 
 def pytest_collection_modifyitems(items):
     if os.geteuid() != 0:
         for item in items:
             item.add_marker(pytest.mark.skip(reason="network namespaces need root"))
-
-
-@contextlib.contextmanager
-def pop_up(request, tmp_path_factory, **options):
-    pop = Pop(f"nct{os.getpid() % 1000}", tmp_path_factory.mktemp("pop") / "run", **options)
-    failed_before = request.session.testsfailed
-    try:
-        pop.sh("up")
-        yield pop
-    finally:
-        if request.session.testsfailed > failed_before:
-            print(pop.logs())
-        pop.down()
 
 
 @pytest.fixture(scope="module")

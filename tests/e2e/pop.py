@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """A PoP in namespaces for a test: a thin hand on scripts/lib/pop.sh, which draws the topology."""
+import contextlib
 import json
 import os
 import pathlib
@@ -86,6 +87,19 @@ class Pop:
 
     def logs(self):
         return "\n".join(f"== {p.name}\n{p.read_text()[-3000:]}" for p in sorted(self.dir.glob("*plane*.log")))
+
+
+@contextlib.contextmanager
+def pop_up(request, tmp_path_factory, **options):
+    pop = Pop(f"nct{os.getpid() % 1000}", tmp_path_factory.mktemp("pop") / "run", **options)
+    failed_before = request.session.testsfailed
+    try:
+        pop.sh("up")
+        yield pop
+    finally:
+        if request.session.testsfailed > failed_before:
+            print(pop.logs())
+        pop.down()
 
 
 def wait(what, condition, seconds=15.0):

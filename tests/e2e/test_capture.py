@@ -6,7 +6,7 @@ import subprocess
 import time
 
 import pytest
-from pop import BUILD, ROOT, askers, keepers, unbroken, unlost, wait
+from pop import BUILD, ROOT, askers, keepers, pop_up, unbroken, unlost, wait
 
 SEND = ("from scapy.all import *; ip = IP(src='10.77.11.100', dst='10.99.0.1')\n"
         "send([%s], verbose=False)")
@@ -15,7 +15,6 @@ FLAGS, BOGON = "ip/TCP(dport=80, flags='SF')", "IP(src='192.0.2.9', dst='10.99.0
 
 @pytest.fixture(scope="module")
 def guarded(request, tmp_path_factory):
-    from conftest import pop_up
     with pop_up(request, tmp_path_factory, config=ROOT / "tests/e2e/guard.yaml.in") as pop:
         pop.run("router", "ip", "route", "add", "blackhole", "default")  # answers to who was never there
         yield pop

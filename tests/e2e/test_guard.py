@@ -7,7 +7,7 @@ import re
 import struct
 
 import pytest
-from pop import ROOT, wait
+from pop import ROOT, pop_up, wait
 
 # Captures of real attacks, towards 10.10.10.10. They are not part of the project.
 CAPTURES = pathlib.Path(os.environ.get("NEARCAST_CAPTURES", ROOT.parent / "shared/captures"))
@@ -88,7 +88,6 @@ FLOODS = {
 
 @pytest.fixture(scope="module")
 def guarded(request, tmp_path_factory):
-    from conftest import pop_up
     with pop_up(request, tmp_path_factory, config=ROOT / "tests/e2e/guard.yaml.in") as pop:
         for i in range(CLIENTS):
             pop.run("c1", "ip", "addr", "add", f"10.77.10.{110 + i}/24", "dev", "eth0")
